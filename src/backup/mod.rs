@@ -1,0 +1,1 @@
+//! Restore proof: providers and the pure checks they share.

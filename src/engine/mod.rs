@@ -1,0 +1,1 @@
+//! The loop that acts, its pure conductor, the watchdog and recovery from a journal.

@@ -1,0 +1,1 @@
+//! One file per fault kind: what it prepares, how it injects.

@@ -1,0 +1,13 @@
+//! The vocabulary of the crate: points in time, durations, shares, names, conditions. Data with serde, nothing else.
+
+mod condition;
+mod name;
+mod process;
+mod ratio;
+mod time;
+
+pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Threshold};
+pub use name::{Name, NameError, RunId};
+pub use process::{ProcessId, Signal, SignalError};
+pub use ratio::{Ratio, RatioError};
+pub use time::{Delta, DurationError, HumanDuration, Offset};

@@ -1,0 +1,1 @@
+//! What clients live through: probes, load, ledger.

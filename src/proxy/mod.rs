@@ -1,0 +1,1 @@
+//! The link proxy: one pump does the I/O, rules decide.

@@ -1,0 +1,1 @@
+//! Undo that cannot be lost: undo records, journal, lock.

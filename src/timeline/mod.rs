@@ -1,0 +1,1 @@
+//! What happened, as data: events, observations, windows, and pure queries over them.
