@@ -1,12 +1,14 @@
 //! The vocabulary of the crate: points in time, durations, shares, names, conditions. Data with serde, nothing else.
 
 mod condition;
+mod link;
 mod name;
 mod process;
 mod ratio;
 mod time;
 
 pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Threshold};
+pub use link::{LinkAddress, LinkRule, RuleId, RuleStatus};
 pub use name::{Name, NameError, RunId};
 pub use process::{ProcessId, Signal, SignalError};
 pub use ratio::{Ratio, RatioError};

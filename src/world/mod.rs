@@ -1,1 +1,70 @@
 //! Drivers that touch the world, and the simulated world; each driver reverts its own undo.
+//!
+//! The engine, the faults and the observers know only the traits here. [`World::host`] connects the real drivers;
+//! `sim` stands in for all of them under a paused clock.
+
+mod error;
+pub mod command;
+pub mod http;
+pub mod links;
+pub mod process;
+pub mod services;
+pub mod workers;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::safety::{Reverted, Standing, Undo};
+
+pub use command::Commands;
+pub use error::DriverError;
+pub use http::Http;
+pub use links::Links;
+pub use process::Processes;
+pub use services::Services;
+pub use workers::Workers;
+
+/// Everything outside this program that a drill can touch, behind one set of drivers.
+#[derive(Clone)]
+pub struct World {
+    /// The run's clock.
+    pub clock: Clock,
+    /// Processes of this host.
+    pub processes: Arc<dyn Processes>,
+    /// Services that the drill starts and supervises itself.
+    pub services: Arc<dyn Services>,
+    /// Links that faults can bend.
+    pub links: Arc<dyn Links>,
+    /// Commands that the scenario names.
+    pub commands: Arc<dyn Commands>,
+    /// HTTP and TCP from the client's side.
+    pub http: Arc<dyn Http>,
+    /// Load workers.
+    pub workers: Arc<dyn Workers>,
+}
+
+impl World {
+    /// Takes one effect back, whatever state it is in: idempotent, refuses when the target's identity changed.
+    ///
+    /// # Errors
+    /// When the driver cannot tell or cannot act; the fault may then remain.
+    pub async fn revert(&self, undo: &Undo) -> Result<Reverted, DriverError> {
+        match undo {
+            Undo::Process(undo) => self.processes.revert(undo).await,
+            Undo::Link(undo) => self.links.revert(undo).await,
+            Undo::Command(undo) => self.commands.revert(undo).await,
+        }
+    }
+
+    /// Looks whether the effect that `undo` would take back stands right now. Changes nothing.
+    ///
+    /// # Errors
+    /// When the driver cannot see; the caller must treat that as not seen, never as fine.
+    pub async fn standing(&self, undo: &Undo) -> Result<Standing, DriverError> {
+        match undo {
+            Undo::Process(undo) => self.processes.standing(undo).await,
+            Undo::Link(undo) => self.links.standing(undo).await,
+            Undo::Command(undo) => self.commands.standing(undo).await,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! `faults:`: one specification per kind, and what all faults share.
+//!
+//! Adding a kind is one specification here, one line in the catalogue below, one file in `src/fault/`, one page in
+//! `docs/faults/`, one scenario (see `docs/adding-a-fault.md`).
+
+mod command;
+mod process_kill;
+mod process_pause;
+mod proxy_down;
+mod proxy_latency;
+mod proxy_timeout;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::timing::{After, Hold, Moment, Until, When};
+use crate::model::{HumanDuration, Name};
+
+pub use command::CommandFault;
+pub use process_kill::ProcessKill;
+pub use process_pause::ProcessPause;
+pub use proxy_down::ProxyDown;
+pub use proxy_latency::ProxyLatency;
+pub use proxy_timeout::ProxyTimeout;
+
+/// Makes, from the list of kinds: the enum of specifications, the keys of a fault entry, and the list of names.
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $kind:ident = $field:ident as $name:literal;)+) => {
+        /// What a fault does.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        pub enum FaultSpec {
+            $($(#[$doc])* #[serde(rename = $name)] $kind($kind),)+
+        }
+
+        /// The keys that name what a fault does: exactly one of them is given.
+        #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        struct FaultKeys {
+            /// The fault's name.
+            name: Option<Name>,
+            /// This long after the start of the fault phase.
+            at: Option<HumanDuration>,
+            /// After something else.
+            after: Option<After>,
+            /// When the system is in a state.
+            when: Option<When>,
+            /// How long it is held.
+            r#for: Option<HumanDuration>,
+            /// Until when it is held.
+            until: Option<Until>,
+            /// What clients are expected to see.
+            impact: Option<Impact>,
+            $($(#[$doc])* #[serde(rename = $name)] $field: Option<$kind>,)+
+        }
+
+        impl FaultKeys {
+            fn spec(&mut self) -> Result<FaultSpec, Exclusive> {
+                Exclusive::pick([$(self.$field.take().map(FaultSpec::$kind)),+], concat!($($name, " "),+))
+            }
+        }
+
+        impl FaultSpec {
+            /// The names of all kinds, in the order of the catalogue.
+            pub const KINDS: &'static [&'static str] = &[$($name),+];
+
+            /// The kind's name, as written in a scenario.
+            pub fn kind(&self) -> &'static str {
+                match self { $(FaultSpec::$kind(_) => $name,)+ }
+            }
+
+            /// What the fault changes: two faults on one resource at one time are an error; also the blast radius.
+            pub fn touches(&self) -> Vec<ResourceKey> {
+                match self { $(FaultSpec::$kind(spec) => spec.touches(),)+ }
+            }
+
+            /// Whether the fault is held (and so needs `for` or `until`), or is one act.
+            pub fn is_held(&self) -> bool {
+                match self { $(FaultSpec::$kind(_) => $kind::HELD,)+ }
+            }
+
+            /// The JSON Schema of one kind, by name: its fields with their documentation.
+            pub fn schema_of(kind: &str) -> Option<schemars::Schema> {
+                match kind { $($name => Some(schemars::schema_for!($kind)),)+ _ => None }
+            }
+        }
+    };
+}
+
+catalogue! {
+    /// Sends a signal that ends a process: SIGKILL, or any other.
+    ProcessKill = process_kill as "process-kill";
+    /// Stops a process (SIGSTOP) and continues it (SIGCONT).
+    ProcessPause = process_pause as "process-pause";
+    /// Adds latency to a link.
+    ProxyLatency = proxy_latency as "proxy-latency";
+    /// Cuts a link: connections are refused and reset.
+    ProxyDown = proxy_down as "proxy-down";
+    /// Turns a link into a black hole: connections stand, nothing passes.
+    ProxyTimeout = proxy_timeout as "proxy-timeout";
+    /// Runs a command, and another that takes it back; off unless `--allow-commands`.
+    CommandFault = command as "command";
+}
+
+/// A fault on the timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "FaultKeys", into = "FaultEntry")]
+pub struct Fault {
+    /// The fault's name.
+    pub name: Name,
+    /// This long after the start of the fault phase.
+    pub at: Option<HumanDuration>,
+    /// After something else.
+    pub after: Option<After>,
+    /// When the system is in a state.
+    pub when: Option<When>,
+    /// How long it is held.
+    pub hold_for: Option<HumanDuration>,
+    /// Until when it is held.
+    pub until: Option<Until>,
+    /// What clients are expected to see.
+    pub impact: Impact,
+    /// What it does.
+    pub spec: FaultSpec,
+}
+
+/// A fault as it is written out again: the same keys as in a scenario.
+#[derive(Serialize)]
+struct FaultEntry {
+    name: Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<HumanDuration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<After>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    when: Option<When>,
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    hold_for: Option<HumanDuration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Until>,
+    impact: Impact,
+    #[serde(flatten)]
+    spec: FaultSpec,
+}
+
+impl From<Fault> for FaultEntry {
+    fn from(f: Fault) -> Self {
+        let Fault { name, at, after, when, hold_for, until, impact, spec } = f;
+        FaultEntry { name, at, after, when, hold_for, until, impact, spec }
+    }
+}
+
+impl TryFrom<FaultKeys> for Fault {
+    type Error = String;
+
+    fn try_from(mut keys: FaultKeys) -> Result<Self, String> {
+        let spec = keys.spec().map_err(|e| e.to_string())?;
+        let name = keys.name.ok_or("a fault needs a `name`")?;
+        let fault = Fault {
+            name,
+            at: keys.at,
+            after: keys.after,
+            when: keys.when,
+            hold_for: keys.r#for,
+            until: keys.until,
+            impact: keys.impact.unwrap_or_default(),
+            spec,
+        };
+        fault.moment().map_err(|e| e.to_string())?;
+        fault.hold().map_err(|e| e.to_string())?;
+        Ok(fault)
+    }
+}
+
+impl JsonSchema for Fault {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Fault".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        FaultKeys::json_schema(generator)
+    }
+}
+
+impl Fault {
+    /// When it begins.
+    ///
+    /// # Errors
+    /// When several moments are given.
+    pub fn moment(&self) -> Result<Moment<'_>, Exclusive> {
+        Moment::of(self.at, self.after.as_ref(), self.when.as_ref())
+    }
+
+    /// How long it is held.
+    ///
+    /// # Errors
+    /// When both `for` and `until` are given. A held fault without either is found by lint.
+    pub fn hold(&self) -> Result<Hold<'_>, Exclusive> {
+        let ends = [self.hold_for.map(Hold::For), self.until.as_ref().map(Hold::Until)];
+        if ends.iter().all(Option::is_none) {
+            return Ok(Hold::Act);
+        }
+        Exclusive::pick(ends, "for, until")
+    }
+}
+
+/// What clients are expected to see of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Impact {
+    /// An outage. Not seen: inconclusive, the probe may be looking at a static page.
+    #[default]
+    Expected,
+    /// Perhaps an outage.
+    Tolerated,
+    /// Nothing at all. An outage is a breach.
+    None,
+}
+
+/// Something a fault changes, by kind and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ResourceKey {
+    /// A target of the scenario.
+    Target(Name),
+    /// A link of the scenario.
+    Link(Name),
+    /// Whatever a command touches: known only to whoever wrote it.
+    Command(String),
+}
+
+impl std::fmt::Display for ResourceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ResourceKey::Target(name) => write!(f, "target {name}"),
+            ResourceKey::Link(name) => write!(f, "link {name}"),
+            ResourceKey::Command(argv) => write!(f, "command `{argv}`"),
+        }
+    }
+}
+
+/// None, or more than one, of several keys that exclude each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Exclusive {
+    /// None is given.
+    #[error("nothing to do: give exactly one of {0}")]
+    None(&'static str),
+    /// Several are given.
+    #[error("more than one is given: give exactly one of {0}")]
+    Several(&'static str),
+}
+
+impl Exclusive {
+    /// The one that is there.
+    pub(crate) fn pick<T, const N: usize>(options: [Option<T>; N], keys: &'static str) -> Result<T, Exclusive> {
+        let mut given = options.into_iter().flatten();
+        match (given.next(), given.next()) {
+            (Some(one), None) => Ok(one),
+            (None, _) => Err(Exclusive::None(keys)),
+            (Some(_), Some(_)) => Err(Exclusive::Several(keys)),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `playbook:`: recovery steps.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::fault::Exclusive;
+use super::timing::{After, Moment, When};
+use crate::model::{HumanDuration, Name};
+
+/// A recovery step, timed on its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The step's name.
+    pub name: Name,
+    /// This long after the start of the fault phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<HumanDuration>,
+    /// After something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
+    /// When the system is in a state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
+    /// Sends an HTTP request. Exactly one of `http`, `command`, `manual`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpStep>,
+    /// Runs a command; off unless `--allow-commands`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandStep>,
+    /// Asks a person to do something and waits for the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manual: Option<ManualStep>,
+    /// Longest time the step may take; for a manual step at most `guard.max_hold`.
+    #[serde(default = "step_within")]
+    pub within: HumanDuration,
+}
+
+fn step_within() -> HumanDuration {
+    HumanDuration::from_secs(30)
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum StepAction<'a> {
+    /// Sends an HTTP request.
+    Http(&'a HttpStep),
+    /// Runs a command.
+    Command(&'a CommandStep),
+    /// Asks a person.
+    Manual(&'a ManualStep),
+}
+
+impl Step {
+    /// The one thing this step does.
+    ///
+    /// # Errors
+    /// When none or several are given.
+    pub fn action(&self) -> Result<StepAction<'_>, Exclusive> {
+        let actions = [
+            self.http.as_ref().map(StepAction::Http),
+            self.command.as_ref().map(StepAction::Command),
+            self.manual.as_ref().map(StepAction::Manual),
+        ];
+        Exclusive::pick(actions, "http, command, manual")
+    }
+
+    /// When it begins.
+    ///
+    /// # Errors
+    /// When several moments are given.
+    pub fn moment(&self) -> Result<Moment<'_>, Exclusive> {
+        Moment::of(self.at, self.after.as_ref(), self.when.as_ref())
+    }
+}
+
+/// An HTTP step: done when the status is good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpStep {
+    /// Method; POST when absent.
+    #[serde(default = "post")]
+    pub method: String,
+    /// Absolute address.
+    pub url: String,
+    /// Headers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The status that is good; any from 200 to 299 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+fn post() -> String {
+    "POST".into()
+}
+
+/// A command step: done when the exit code is 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandStep {
+    /// Program and arguments; no shell.
+    #[schemars(length(min = 1))]
+    pub argv: Vec<String>,
+}
+
+/// A manual step: a person does it and says so. Without a terminal it ends at its limit, unanswered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManualStep {
+    /// What the person is asked to do.
+    pub prompt: String,
+}

@@ -1,0 +1,39 @@
+//! `targets:`: what faults are aimed at.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Name;
+
+/// What a fault is aimed at. Resolved when the fault begins; the plan binds the selector and the count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Processes of this host.
+    Process(ProcessSelector),
+}
+
+/// Which processes of this host are meant: the name of a service of this drill, or a selector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ProcessSelector {
+    /// The process that runs for a service of this drill.
+    Service(Name),
+    /// A process that the drill did not start.
+    Foreign(ForeignProcess),
+}
+
+/// A process that the drill did not start: exactly one of `pid_file` and `command_line`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForeignProcess {
+    /// A file that holds its pid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid_file: Option<String>,
+    /// A regular expression that its command line, arguments joined by spaces, must match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_line: Option<String>,
+    /// Whether something else restarts it when it ends. Killing one that nothing restarts is irreversible.
+    #[serde(default)]
+    pub restarted_by: Option<String>,
+}

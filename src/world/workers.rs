@@ -1,0 +1,25 @@
+//! Load workers: child processes that drive load and report windows.
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use super::DriverError;
+use crate::timeline::load_line::{Assignment, WorkerReport};
+
+/// Starts load workers.
+#[async_trait]
+pub trait Workers: Send + Sync {
+    /// Starts one worker for one stream; what it reports arrives through `reports`.
+    async fn start(
+        &self,
+        assignment: Assignment,
+        reports: mpsc::Sender<WorkerReport>,
+    ) -> Result<Box<dyn WorkerHandle>, DriverError>;
+}
+
+/// A running load worker. Dropping it closes its lease: it stops within 100 ms.
+#[async_trait]
+pub trait WorkerHandle: Send + Sync {
+    /// Asks it to stop and to report what is left, waits for its end, kills it after a limit.
+    async fn stop(&mut self);
+}
