@@ -1,3 +1,5 @@
 //! What happened, as data: events, observations, windows, and pure queries over them.
 
+pub mod event;
 pub mod load_line;
+pub mod restore;

@@ -1,0 +1,42 @@
+//! The plan: a scenario with everything decided that can be decided before the drill. Written first, as `plan.json`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Scenario;
+use super::profile::Profile;
+use crate::model::{Name, RunId};
+
+/// Version of the plan's format.
+pub const VERSION: u32 = 1;
+
+/// What a run is going to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of this format.
+    pub version: u32,
+    /// The run's id.
+    pub run: RunId,
+    /// The scenario's file, as given.
+    pub file: PathBuf,
+    /// SHA-256 of the resolved scenario, hex.
+    pub digest: String,
+    /// SHA-256 of its objectives, hex.
+    pub objectives_digest: String,
+    /// Where every random choice comes from.
+    pub seed: u64,
+    /// The scenario, variables filled in; secrets stay references.
+    pub scenario: Scenario,
+    /// The load profiles, by stream.
+    pub profiles: BTreeMap<Name, Profile>,
+    /// The run's folder, absolute.
+    pub dir: PathBuf,
+    /// Whether the world is simulated.
+    pub simulated: bool,
+    /// Whether `command` faults and steps may run.
+    pub allow_commands: bool,
+    /// Name of the machine.
+    pub host: String,
+}
