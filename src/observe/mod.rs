@@ -1,1 +1,3 @@
 //! What clients live through: probes, load, ledger.
+
+pub mod probe;

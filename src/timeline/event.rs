@@ -20,6 +20,15 @@ pub struct Event {
     pub what: EventKind,
 }
 
+/// Something that reads events in their order.
+pub trait EventSink: Send {
+    /// Takes one event.
+    ///
+    /// # Errors
+    /// When it cannot be kept. A recorder's error ends the drill, healed; a display's never does.
+    fn emit(&mut self, event: &Event) -> std::io::Result<()>;
+}
+
 /// The kinds of events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -229,6 +238,11 @@ pub enum FaultMark {
         when: Offset,
         /// What the undo found.
         found: String,
+    },
+    /// It was one act, such as a kill: nothing had to be taken back, and its record is closed. There is no `t_undo`.
+    Closed {
+        /// When.
+        when: Offset,
     },
     /// It could not be undone within the deadline.
     UndoFailed {

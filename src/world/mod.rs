@@ -4,9 +4,11 @@
 //! `sim` stands in for all of them under a paused clock.
 
 mod error;
+pub mod backups;
 pub mod command;
 pub mod http;
 pub mod links;
+pub mod operator;
 pub mod process;
 pub mod services;
 pub mod workers;
@@ -16,10 +18,12 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::safety::{Reverted, Standing, Undo};
 
+pub use backups::Backups;
 pub use command::Commands;
 pub use error::DriverError;
 pub use http::Http;
 pub use links::Links;
+pub use operator::Operator;
 pub use process::Processes;
 pub use services::Services;
 pub use workers::Workers;
@@ -41,6 +45,10 @@ pub struct World {
     pub http: Arc<dyn Http>,
     /// Load workers.
     pub workers: Arc<dyn Workers>,
+    /// Backups and restore proofs.
+    pub backups: Arc<dyn Backups>,
+    /// The person in front of the drill.
+    pub operator: Arc<dyn Operator>,
 }
 
 impl World {
