@@ -11,6 +11,7 @@ pub mod links;
 pub mod operator;
 pub mod process;
 pub mod services;
+pub mod sim;
 pub mod workers;
 
 use std::sync::Arc;

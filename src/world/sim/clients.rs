@@ -1,0 +1,151 @@
+//! What clients live through in the simulated world: HTTP, TCP, backups, and the person in front of it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::state::{Serving, authority, delay};
+use super::{Driver, Sim};
+use crate::clock::Clock;
+use crate::model::{Delta, LinkRule, Name};
+use crate::scenario::Backup;
+use crate::scenario::ledger::LedgerRead;
+use crate::timeline::restore::{ProofOutcome, ProofSource, ProofStep, RestoreProof};
+use crate::world::DriverError;
+use crate::world::backups::{Backups, ProofRequest, Taken};
+use crate::world::http::{ExchangeFailure, FailureClass, Http, HttpOutcome, HttpRequest};
+use crate::world::operator::Operator;
+
+/// How long the simulated service takes for an answer.
+pub(super) const SERVICE_TIME: Duration = Duration::from_millis(1);
+
+fn failure(class: FailureClass, detail: &str, sent: bool) -> ExchangeFailure {
+    ExchangeFailure { class, detail: detail.into(), sent }
+}
+
+impl Sim {
+    /// Goes the way of a request to `address` and back; fails as a client would see it fail.
+    async fn travel(&self, clock: Clock, address: &str, limit: Duration) -> Result<(), ExchangeFailure> {
+        let deadline = Instant::now() + limit;
+        let timeout = || failure(FailureClass::Timeout, "no answer in time", true);
+        loop {
+            let changed = self.inner.changed.notified();
+            let (wait, serving) = {
+                let mut state = self.state();
+                let now = clock.now();
+                let (rules, upstream, link) = match state.link_at(address, now) {
+                    Some((link, rules, upstream)) => (rules.to_vec(), upstream.to_owned(), Some(link.clone())),
+                    None => (Vec::new(), address.to_owned(), None),
+                };
+                if let Some(link) = link.filter(|_| !rules.is_empty()) {
+                    state.touch(&link, 1);
+                }
+                if rules.contains(&LinkRule::Down {}) {
+                    return Err(failure(FailureClass::Refused, "connection refused", false));
+                }
+                (delay(&rules), state.serving(&upstream, now))
+            };
+            match (wait, serving) {
+                (_, Serving::Down) => return Err(failure(FailureClass::Refused, "connection refused", false)),
+                (Some(wait), Serving::Up) => {
+                    let done = Instant::now() + wait.get() + SERVICE_TIME;
+                    tokio::time::sleep_until(done.min(deadline)).await;
+                    return if done <= deadline { Ok(()) } else { Err(timeout()) };
+                }
+                // Nothing passes: until the world changes, or patience ends.
+                _ => tokio::select! {
+                    () = changed => {}
+                    () = tokio::time::sleep_until(deadline) => return Err(timeout()),
+                },
+            }
+        }
+    }
+
+    /// What the service does with a request that arrived: stores writes, lists them for the ledger's read.
+    fn serve(&self, request: &HttpRequest) -> Vec<u8> {
+        let is_read = self.inner.scenario.ledger.as_ref().is_some_and(|ledger| {
+            let LedgerRead::Http(read) = &ledger.read;
+            request.method == "GET" && request.url.starts_with(read.url.as_str())
+        });
+        if is_read {
+            let state = self.state();
+            let entries: Vec<serde_json::Value> = state.store.iter().map(|(id, body)| entry(id, body)).collect();
+            return serde_json::Value::Array(entries).to_string().into_bytes();
+        }
+        if matches!(request.method.as_str(), "PUT" | "POST") {
+            let path = request.url.split('?').next().unwrap_or_default();
+            let id = path.rsplit('/').next().unwrap_or_default().to_owned();
+            let body = request.body.clone().unwrap_or_default();
+            self.change(|state| state.store.insert(id, body));
+        }
+        Vec::new()
+    }
+}
+
+/// One stored entry as the orders service lists it: its body's fields and its id.
+fn entry(id: &str, body: &str) -> serde_json::Value {
+    let mut value = serde_json::from_str(body).unwrap_or_else(|_| serde_json::json!({}));
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("id".into(), id.into());
+    }
+    value
+}
+
+#[async_trait]
+impl Http for Driver {
+    async fn exchange(&self, request: &HttpRequest) -> HttpOutcome {
+        match self.sim.travel(self.clock, authority(&request.url), request.timeout).await {
+            Ok(()) => HttpOutcome::Answered { status: 200, body: self.sim.serve(request) },
+            Err(failure) => HttpOutcome::Failed(failure),
+        }
+    }
+
+    async fn connect(&self, address: &str, timeout: Duration) -> Result<(), ExchangeFailure> {
+        self.sim.travel(self.clock, address, timeout).await
+    }
+}
+
+#[async_trait]
+impl Backups for Driver {
+    async fn take(&self, name: &Name, backup: &Backup, dir: &Path) -> Result<Taken, DriverError> {
+        let _ = (name, backup, dir);
+        let began = self.now();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok(Taken { began, completed: self.now(), bytes: 4096 })
+    }
+
+    async fn prove(&self, request: ProofRequest<'_>) -> RestoreProof {
+        let took = Delta::from_millis(300);
+        tokio::time::sleep(took.to_duration()).await;
+        let step = ProofStep { name: "restore".into(), took, ok: true, detail: "simulated".into() };
+        RestoreProof {
+            source: ProofSource {
+                provider: "simulated".into(),
+                identity: request.name.to_string(),
+                ..Default::default()
+            },
+            backup: None,
+            scratch: "simulated".into(),
+            steps: vec![step],
+            restore_time: Some(took),
+            verify_time: Delta::ZERO,
+            checks: Vec::new(),
+            ledger: None,
+            // Nothing was restored, so nothing can be verified.
+            outcome: ProofOutcome::Inconclusive,
+            why: "the world is simulated: no backup was restored".into(),
+            leftovers: Vec::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl Operator for Driver {
+    async fn ask(&self, prompt: &str, within: Duration) -> Result<String, DriverError> {
+        let _ = (prompt, within);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok("done (simulated)".into())
+    }
+}

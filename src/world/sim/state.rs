@@ -1,0 +1,197 @@
+//! What there is in the simulated world.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::model::{HumanDuration, LinkRule, Name, Offset, ProcessId, RuleId};
+use crate::scenario::target::{ForeignProcess, ProcessSelector};
+use crate::scenario::{Scenario, Target};
+use crate::world::services::ServiceNotice;
+
+/// How long a service takes from its start until it serves.
+pub(super) const START_UP: Duration = Duration::from_millis(50);
+
+/// Whether something serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Serving {
+    /// It answers.
+    Up,
+    /// It is there and does nothing: stopped by a signal.
+    Stopped,
+    /// It is not there.
+    Down,
+}
+
+/// A service, and how it was at every moment so far.
+#[derive(Debug)]
+pub(super) struct SimService {
+    pub(super) process: Option<ProcessId>,
+    pub(super) restart_after: Option<Duration>,
+    pub(super) notices: mpsc::Sender<ServiceNotice>,
+    /// From when on it is how.
+    pub(super) history: Vec<(Offset, Serving)>,
+}
+
+/// A process that the drill did not start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SimForeign {
+    pub(super) selector: ForeignProcess,
+    pub(super) process: Option<ProcessId>,
+    pub(super) stopped: bool,
+}
+
+/// A link, and its rules at every moment so far.
+#[derive(Debug)]
+pub(super) struct SimLink {
+    pub(super) upstream: String,
+    pub(super) rules: BTreeMap<RuleId, (LinkRule, u64)>,
+    pub(super) history: Vec<(Offset, Vec<LinkRule>)>,
+}
+
+/// Everything in the world.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) services: BTreeMap<Name, SimService>,
+    /// Who answers at which `host:port`.
+    pub(super) addresses: BTreeMap<String, Name>,
+    pub(super) foreign: Vec<SimForeign>,
+    pub(super) links: BTreeMap<Name, SimLink>,
+    /// `host:port` of each link.
+    pub(super) listeners: BTreeMap<String, Name>,
+    /// Inject commands whose inverse has not run: by the inverse.
+    pub(super) commands: BTreeSet<String>,
+    /// What was stored, by id: the body and how often.
+    pub(super) store: BTreeMap<String, String>,
+    next_pid: i32,
+}
+
+/// What a drill must leave as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Processes that the drill did not start: there, and not stopped?
+    pub foreign: Vec<(bool, bool)>,
+    /// Rules that stand, by link.
+    pub rules: Vec<(Name, RuleId)>,
+    /// Commands whose inverse has not run.
+    pub commands: Vec<String>,
+    /// Services that run.
+    pub services: Vec<Name>,
+}
+
+impl State {
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        let mut state = State {
+            services: BTreeMap::new(),
+            addresses: addresses(scenario),
+            foreign: Vec::new(),
+            links: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            commands: BTreeSet::new(),
+            store: BTreeMap::new(),
+            next_pid: 1000,
+        };
+        for target in scenario.targets.values() {
+            let Target::Process(selector) = target;
+            if let ProcessSelector::Foreign(selector) = selector {
+                let process = Some(state.new_process());
+                state.foreign.push(SimForeign { selector: selector.clone(), process, stopped: false });
+            }
+        }
+        state
+    }
+
+    pub(super) fn new_process(&mut self) -> ProcessId {
+        self.next_pid += 1;
+        ProcessId { pid: self.next_pid, start: self.next_pid as u64 }
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let rules = self.links.iter().flat_map(|(name, link)| link.rules.keys().map(|r| (name.clone(), r.clone())));
+        Snapshot {
+            foreign: self.foreign.iter().map(|f| (f.process.is_some(), f.stopped)).collect(),
+            rules: rules.collect(),
+            commands: self.commands.iter().cloned().collect(),
+            services: self.services.iter().filter(|(_, s)| s.process.is_some()).map(|(n, _)| n.clone()).collect(),
+        }
+    }
+
+    pub(super) fn runner_died(&mut self) {
+        self.services.clear();
+        self.links.clear();
+        self.listeners.clear();
+    }
+
+    /// How the service at an address was at a moment; addresses nobody owns belong to others and are always up.
+    pub(super) fn serving(&self, address: &str, at: Offset) -> Serving {
+        let Some(name) = self.addresses.get(address) else { return Serving::Up };
+        let Some(service) = self.services.get(name) else { return Serving::Down };
+        at_moment(&service.history, at).copied().unwrap_or(Serving::Down)
+    }
+
+    /// The rules of the link that listens at an address, at a moment, and what stands behind it.
+    pub(super) fn link_at(&self, address: &str, at: Offset) -> Option<(&Name, &[LinkRule], &str)> {
+        let name = self.listeners.get(address)?;
+        let link = self.links.get(name)?;
+        let rules = at_moment(&link.history, at).map_or(&[][..], Vec::as_slice);
+        Some((name, rules, &link.upstream))
+    }
+
+    /// Counts that the rules of a link met somebody.
+    pub(super) fn touch(&mut self, link: &Name, times: u64) {
+        if let Some(link) = self.links.get_mut(link) {
+            link.rules.values_mut().for_each(|(_, touched)| *touched += times);
+        }
+    }
+}
+
+impl SimService {
+    pub(super) fn becomes(&mut self, at: Offset, serving: Serving) {
+        self.history.push((at, serving));
+    }
+}
+
+impl SimLink {
+    pub(super) fn note_rules(&mut self, at: Offset) {
+        self.history.push((at, self.rules.values().map(|(rule, _)| rule.clone()).collect()));
+    }
+}
+
+/// The entry that was in force at a moment.
+fn at_moment<T>(history: &[(Offset, T)], at: Offset) -> Option<&T> {
+    let after = history.partition_point(|(from, _)| *from <= at);
+    after.checked_sub(1).map(|i| &history[i].1)
+}
+
+/// Which service answers at which address: its readiness address, or any `host:port` among its arguments.
+fn addresses(scenario: &Scenario) -> BTreeMap<String, Name> {
+    let mut addresses = BTreeMap::new();
+    for (name, service) in &scenario.services {
+        let ready = service.ready.iter();
+        let told = ready.flat_map(|r| r.http.as_deref().map(authority).into_iter().chain(r.tcp.as_deref()));
+        let words = service.command.iter().map(String::as_str).filter(|w| w.contains(':') && !w.contains('/'));
+        for address in told.chain(words) {
+            addresses.insert(address.to_owned(), name.clone());
+        }
+    }
+    addresses
+}
+
+/// The `host:port` of an address.
+pub(super) fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or(rest)
+}
+
+/// The delay that rules add to a request and its answer; `None` when nothing passes.
+pub(super) fn delay(rules: &[LinkRule]) -> Option<HumanDuration> {
+    let mut delay = Duration::ZERO;
+    for rule in rules {
+        match rule {
+            LinkRule::Latency { latency, .. } => delay += 2 * latency.get(),
+            LinkRule::Down {} | LinkRule::Timeout {} => return None,
+        }
+    }
+    Some(HumanDuration(delay))
+}
