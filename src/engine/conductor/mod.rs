@@ -92,7 +92,7 @@ pub struct Conductor {
     probes: BTreeMap<Name, ProbeRun>,
     steady: SteadyState,
     stop: Option<Stop>,
-    stopped_observing: bool,
+    observation: Observation,
     verifying: bool,
     verified: bool,
     finished: bool,
@@ -125,6 +125,14 @@ impl ProbeRun {
     }
 }
 
+/// Whether anything still looks at the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Observation {
+    On,
+    Ending,
+    Over,
+}
+
 /// How far the gate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SteadyState {
@@ -148,7 +156,7 @@ impl Conductor {
             probes: awaited.map(|p| (p, ProbeRun::default())).collect(),
             steady: SteadyState::NotAsked,
             stop: None,
-            stopped_observing: false,
+            observation: Observation::On,
             verifying: false,
             verified: false,
             finished: false,
@@ -207,6 +215,11 @@ impl Conductor {
         }
     }
 
+    /// Nothing observes any more, and everything that was seen is told.
+    pub fn observed(&mut self) {
+        self.observation = Observation::Over;
+    }
+
     /// The ledger was read and the restores are proven, as far as asked.
     pub fn verified(&mut self) {
         self.verified = true;
@@ -229,7 +242,7 @@ impl Conductor {
             Phase::Undo => self.poll_undo(now, &mut actions),
             Phase::Recovery => self.poll_recovery(now, pulse, &mut actions),
             Phase::After => self.poll_after(now, &mut actions),
-            Phase::Verify => self.poll_verify(now, &mut actions),
+            Phase::Verify => self.poll_verify(&mut actions),
         }
         actions
     }

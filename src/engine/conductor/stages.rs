@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::faults::Stage;
-use super::{Action, Conductor, Pulse, SteadyState};
+use super::{Action, Conductor, Observation, Pulse, SteadyState};
 use crate::model::{Name, Offset};
 use crate::scenario::fault::Impact;
 use crate::scenario::phases::Phase;
@@ -233,16 +233,18 @@ impl Conductor {
     }
 
     fn end_observation(&mut self, now: Offset, actions: &mut Vec<Action>) {
-        if !self.stopped_observing {
-            self.stopped_observing = true;
+        if self.observation == Observation::On {
+            self.observation = Observation::Ending;
             actions.push(Action::StopObserving);
         }
         self.enter(Phase::Verify, now, actions);
     }
 
-    pub(super) fn poll_verify(&mut self, now: Offset, actions: &mut Vec<Action>) {
-        let _ = now;
+    pub(super) fn poll_verify(&mut self, actions: &mut Vec<Action>) {
         let (restores, level) = self.stop.as_ref().map_or((true, 0), |stop| (false, stop.level));
+        if self.observation != Observation::Over && level < 2 {
+            return;
+        }
         if !self.verified && !self.verifying && level < 2 {
             self.verifying = true;
             actions.push(Action::Verify { restores });

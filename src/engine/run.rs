@@ -1,0 +1,408 @@
+//! The loop that acts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::conductor::{Action, Conductor, Pulse};
+use super::fault_task::FaultTask;
+use super::guards::Guards;
+use super::inbox::{CancelLevel, Input, ROOM};
+use super::observers::Observers;
+use super::recorder::Recorder;
+use super::revert::{Patience, revert_residue};
+use super::verify::{self, TakenSoFar};
+use super::{preflight, steps};
+use crate::model::Offset;
+use crate::safety::Journal;
+use crate::scenario::phases::Phase;
+use crate::scenario::plan::Plan;
+use crate::timeline::Timeline;
+use crate::timeline::event::{EndReason, EventKind, FaultMark, ServiceMark, StepMark};
+use crate::timeline::load_line::{WorkerLine, WorkerReport, WorkerSaid};
+use crate::timeline::query::Measured;
+use crate::timeline::signal::Signal;
+use crate::world::World;
+use crate::world::services::{ServiceChange, ServiceNotice};
+
+/// Time between two beats to the watchdog.
+const BEAT_EVERY: Duration = Duration::from_millis(500);
+/// Time a service gets to end before it is killed.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+/// Longest time for everything that observes to report what is left.
+const DRAIN_WITHIN: Duration = Duration::from_secs(15);
+
+/// The dead man's switch, as the engine sees it.
+pub trait Switch: Send {
+    /// Says that the runner is alive.
+    ///
+    /// # Errors
+    /// When the watchdog is gone: nothing more may be armed, and the drill ends.
+    fn beat(&mut self) -> Result<(), String>;
+}
+
+/// A drill, ready to run.
+pub struct Engine {
+    /// What is going to happen.
+    pub plan: Arc<Plan>,
+    /// What it happens to.
+    pub world: World,
+    /// Where undo is kept.
+    pub journal: Journal,
+    /// The dead man's switch.
+    pub switch: Box<dyn Switch>,
+    /// Where events are kept.
+    pub recorder: Recorder,
+}
+
+/// A drill that is over.
+pub struct Finished {
+    /// What happened.
+    pub timeline: Timeline,
+    /// Undo that remains, with what to do by hand; empty: the world is as before.
+    pub remaining: Vec<String>,
+    /// Why events could not be kept, if that is so.
+    pub recorder_failed: Option<String>,
+}
+
+impl Engine {
+    /// Runs the drill. It cannot fail: whatever happens, it undoes, and ends with an `End` that says why.
+    pub async fn run(self, cancel: watch::Receiver<(CancelLevel, String)>) -> Finished {
+        let (inbox, inputs) = mpsc::channel(ROOM);
+        let (notices, noticed) = mpsc::channel(64);
+        let mut run = Run {
+            guards: Guards::new(&self.plan),
+            signal: Signal::of(&self.plan),
+            holds: self.plan.scenario.faults.iter().map(|_| CancellationToken::new()).collect(),
+            engine: self,
+            conductor: None,
+            inbox,
+            inputs,
+            tasks: JoinSet::new(),
+            preflight: None,
+            observers: None,
+            taken: TakenSoFar::default(),
+            refused: None,
+            last_state: None,
+        };
+        run.begin(notices, noticed);
+        let reason = run.go(cancel).await;
+        run.end(reason).await
+    }
+}
+
+struct Run {
+    engine: Engine,
+    conductor: Option<Conductor>,
+    signal: Option<Signal>,
+    guards: Guards,
+    inbox: mpsc::Sender<Input>,
+    inputs: mpsc::Receiver<Input>,
+    /// Faults, steps, backups: whatever acts. Dropped with the run, so that nothing acts after it.
+    tasks: JoinSet<()>,
+    preflight: Option<tokio::task::AbortHandle>,
+    observers: Option<Observers>,
+    taken: TakenSoFar,
+    /// What ends the hold of each fault.
+    holds: Vec<CancellationToken>,
+    refused: Option<EndReason>,
+    last_state: Option<crate::timeline::event::SignalState>,
+}
+
+impl Run {
+    fn now(&self) -> Offset {
+        self.engine.world.clock.now()
+    }
+
+    fn plan(&self) -> Arc<Plan> {
+        self.engine.plan.clone()
+    }
+
+    fn begin(&mut self, notices: mpsc::Sender<ServiceNotice>, mut noticed: mpsc::Receiver<ServiceNotice>) {
+        let plan = self.plan();
+        let started = EventKind::Started {
+            run: plan.run.clone(),
+            scenario: plan.scenario.name.clone(),
+            utc: self.engine.world.clock.started().to_string(),
+            seed: plan.seed,
+        };
+        self.record(started);
+        self.record(EventKind::Phase { phase: Phase::Preflight });
+        let inbox = self.inbox.clone();
+        self.tasks.spawn(async move {
+            while let Some(notice) = noticed.recv().await {
+                if inbox.send(Input::Service(notice)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let prepare = preflight::prepare(plan, self.engine.world.clone(), self.inbox.clone(), notices);
+        self.preflight = Some(self.tasks.spawn(prepare));
+    }
+
+    /// The loop: until the conductor says that the run is over.
+    async fn go(&mut self, mut cancel: watch::Receiver<(CancelLevel, String)>) -> EndReason {
+        let mut beat = tokio::time::interval(BEAT_EVERY);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let wake = self.conductor.as_ref().map_or_else(
+                || self.now() + Duration::from_secs(1),
+                |conductor| conductor.next_wake(self.now()),
+            );
+            tokio::select! {
+                biased;
+                Ok(()) = cancel.changed() => {
+                    let (level, by) = cancel.borrow_and_update().clone();
+                    self.on_cancel(level, by);
+                }
+                _ = beat.tick() => self.on_beat(),
+                Some(input) = self.inputs.recv() => {
+                    self.on_input(input);
+                    // Whatever waits is taken before anything is decided: a decision should know all there is.
+                    for _ in 0..ROOM {
+                        let Ok(input) = self.inputs.try_recv() else { break };
+                        self.on_input(input);
+                    }
+                }
+                () = tokio::time::sleep_until(self.engine.world.clock.instant_of(wake)) => {}
+            }
+            if let Some(reason) = self.refused.take() {
+                return reason;
+            }
+            if let Some(reason) = self.decide() {
+                return reason;
+            }
+            while self.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    fn record(&mut self, what: EventKind) {
+        let event = self.engine.recorder.record(what);
+        if let Some(signal) = &mut self.signal {
+            signal.on(&event);
+        }
+        if let Some(conductor) = &mut self.conductor {
+            conductor.on(&event);
+            if let Some(why) = self.engine.recorder.failed() {
+                let why = format!("an event could not be kept: {why}");
+                conductor.stop(EndReason::Failed { why }, 2);
+            }
+        }
+    }
+
+    fn on_cancel(&mut self, level: CancelLevel, by: String) {
+        let number = match level {
+            CancelLevel::Go => return,
+            CancelLevel::Heal => 1,
+            CancelLevel::HealNow => 2,
+        };
+        self.record(EventKind::Cancel { by, level: number });
+        match &mut self.conductor {
+            Some(conductor) => conductor.stop(EndReason::Cancelled, number),
+            // Still in preflight: nothing was hurt.
+            None => self.refused = Some(EndReason::Cancelled),
+        }
+    }
+
+    fn on_beat(&mut self) {
+        if let Err(why) = self.engine.switch.beat() {
+            let why = format!("the watchdog is gone: {why}");
+            match &mut self.conductor {
+                Some(conductor) if conductor.is_stopping() => {}
+                Some(conductor) => conductor.stop(EndReason::Failed { why }, 1),
+                None => self.refused = Some(EndReason::Failed { why }),
+            }
+        }
+    }
+
+    fn on_input(&mut self, input: Input) {
+        match input {
+            Input::Event(what) => self.record(what),
+            Input::Worker(report) => self.record(worker_event(report)),
+            Input::Service(notice) => self.record(service_event(notice)),
+            Input::Ready(Ok(observers)) => {
+                self.observers = Some(*observers);
+                self.conductor = Some(Conductor::new(self.plan(), self.now()));
+            }
+            Input::Ready(Err(why)) => self.refused = Some(EndReason::Refused { why }),
+            Input::Observed => {
+                if let Some(conductor) = &mut self.conductor {
+                    conductor.observed();
+                }
+            }
+            Input::Verified => {
+                if let Some(conductor) = &mut self.conductor {
+                    conductor.verified();
+                }
+            }
+        }
+    }
+
+    /// Asks the conductor until it has nothing more to say; the reason when the run is over.
+    fn decide(&mut self) -> Option<EndReason> {
+        let now = self.now();
+        let pulse = self.pulse(now);
+        if let Some(trip) = self.guards.check(now, self.engine.recorder.timeline(), self.conductor.as_ref()?.phase()) {
+            self.record(EventKind::Guard { condition: trip.condition, why: trip.why });
+            self.conductor.as_mut()?.stop(EndReason::Guard, 1);
+        }
+        loop {
+            let actions = self.conductor.as_mut()?.poll(now, pulse);
+            if actions.is_empty() {
+                return None;
+            }
+            for action in actions {
+                if let Some(reason) = self.act(action) {
+                    return Some(reason);
+                }
+            }
+        }
+    }
+
+    fn pulse(&mut self, now: Offset) -> Option<Pulse> {
+        let signal = self.signal.as_mut()?;
+        signal.tick(now);
+        let (state, since) = signal.state();
+        let pulse = Pulse { state, since, last_bad: signal.last_bad() };
+        if self.last_state.replace(state) != Some(state) {
+            self.record(EventKind::Signal { since, state });
+        }
+        Some(pulse)
+    }
+
+    fn act(&mut self, action: Action) -> Option<EndReason> {
+        let (plan, world, inbox) = (self.plan(), self.engine.world.clone(), self.inbox.clone());
+        match action {
+            Action::Enter(phase) => self.record(EventKind::Phase { phase }),
+            Action::LookAtSteadyState { from } => self.look_at_steady_state(from),
+            Action::Begin(index) => {
+                let (journal, undo) = (self.engine.journal.clone(), self.holds[index].clone());
+                self.tasks.spawn(FaultTask { plan, index, world, journal, inbox, undo }.run());
+            }
+            Action::Undo(index) => self.holds[index].cancel(),
+            Action::SkipFault(index, why) => {
+                let fault = plan.scenario.faults[index].name.clone();
+                self.record(EventKind::Fault { fault, mark: FaultMark::Skipped { why } });
+            }
+            Action::BeginStep(index) => {
+                self.tasks.spawn(steps::run_step(plan, index, world, inbox));
+            }
+            Action::SkipStep(index, why) => {
+                let step = plan.scenario.playbook[index].name.clone();
+                self.record(EventKind::Step { step, mark: StepMark::Skipped { why } });
+            }
+            Action::TakeBackup(name) => {
+                let taken = self.taken.clone();
+                self.tasks.spawn(verify::take_backup(plan, world, name, taken, inbox));
+            }
+            Action::StopObserving => {
+                let observers = self.observers.take();
+                self.tasks.spawn(async move {
+                    if let Some(observers) = observers {
+                        // Late reports are worth a wait, but not any wait.
+                        let _ = tokio::time::timeout(DRAIN_WITHIN, observers.stop()).await;
+                    }
+                    let _ = inbox.send(Input::Observed).await;
+                });
+            }
+            Action::Verify { restores } => {
+                let entries = self.engine.recorder.timeline().ledger_entries();
+                let taken = self.taken.clone();
+                self.tasks.spawn(verify::verify(plan, world, taken, entries, restores, inbox));
+            }
+            Action::Finish(reason) => return Some(reason),
+        }
+        None
+    }
+
+    fn look_at_steady_state(&mut self, from: Offset) {
+        let now = self.now();
+        for condition in &self.plan().scenario.steady_state {
+            let measured = self.engine.recorder.timeline().measure(condition, from, now);
+            let (held, measured) = match measured {
+                Measured::Seen { holds, value } => (Some(holds), value),
+                Measured::Unseen { why } => (None, why),
+            };
+            self.record(EventKind::SteadyState { condition: condition.to_string(), held, measured });
+        }
+    }
+
+    /// The way out of every run: what is left in the journal is undone, whatever the drill started ends.
+    async fn end(mut self, reason: EndReason) -> Finished {
+        if let Some(preflight) = &self.preflight {
+            preflight.abort();
+        }
+        if let Some(observers) = self.observers.take() {
+            let _ = tokio::time::timeout(DRAIN_WITHIN, self.drain_while(observers.stop())).await;
+        }
+        self.tasks.shutdown().await;
+        let world = self.engine.world.clone();
+        let journal = self.engine.journal.clone();
+        let left = self.undo_what_is_left(&world, &journal).await;
+        world.services.stop_all(STOP_GRACE).await;
+        world.links.close().await;
+        while let Ok(input) = self.inputs.try_recv() {
+            self.on_input(input);
+        }
+        self.record(EventKind::End { reason, remaining: left.clone() });
+        let (timeline, recorder_failed) = self.engine.recorder.into_parts();
+        Finished { timeline, remaining: left, recorder_failed }
+    }
+
+    /// Takes inputs while something ends that may still have something to say.
+    async fn drain_while(&mut self, work: impl Future<Output = ()>) {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                () = &mut work => return,
+                Some(input) = self.inputs.recv() => self.on_input(input),
+            }
+        }
+    }
+
+    /// A fault whose task panicked, or was cut off, is undone like any other: its entry stands in the journal. The
+    /// watchdog goes on hearing from us meanwhile, because undo may take its time.
+    async fn undo_what_is_left(&mut self, world: &World, journal: &Journal) -> Vec<String> {
+        let undo = revert_residue(world, journal, Patience::default());
+        tokio::pin!(undo);
+        let mut beat = tokio::time::interval(BEAT_EVERY);
+        loop {
+            tokio::select! {
+                left = &mut undo => return left,
+                _ = beat.tick() => {
+                    // Whether it still listens no longer matters: this is the undo.
+                    let _ = self.engine.switch.beat();
+                }
+            }
+        }
+    }
+}
+
+fn worker_event(report: WorkerReport) -> EventKind {
+    let stream = report.stream;
+    match report.said {
+        WorkerSaid::Line(WorkerLine::Hello(hello)) => EventKind::LoadReady { stream, hello },
+        WorkerSaid::Line(WorkerLine::Window(line)) => EventKind::Load { stream, line },
+        WorkerSaid::Line(WorkerLine::End(_)) => EventKind::LoadEnd { stream },
+        WorkerSaid::Lost(why) => EventKind::LoadLost { stream, why },
+    }
+}
+
+fn service_event(notice: ServiceNotice) -> EventKind {
+    let change = match notice.change {
+        ServiceChange::Started(process) => ServiceMark::Started { process },
+        ServiceChange::Exited { process, code, signal } => {
+            let how = match (code, signal) {
+                (Some(code), _) => format!("{process} ended with exit code {code}"),
+                (None, Some(signal)) => format!("{process} was ended by signal {signal}"),
+                (None, None) => format!("{process} ended"),
+            };
+            ServiceMark::Exited { how }
+        }
+        ServiceChange::Failed(why) | ServiceChange::Lost(why) => ServiceMark::Failed { why },
+    };
+    EventKind::Service { service: notice.service, seen: notice.at, change }
+}

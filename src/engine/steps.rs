@@ -1,0 +1,82 @@
+//! Playbook steps.
+
+use std::sync::Arc;
+
+use super::inbox::{Inbox, Input};
+use crate::scenario::plan::Plan;
+use crate::scenario::step::{CommandStep, HttpStep, StepAction};
+use crate::timeline::event::{EventKind, StepMark};
+use crate::world::World;
+use crate::world::command::CommandLine;
+use crate::world::http::{HttpOutcome, HttpRequest};
+
+/// Largest answer of an HTTP step that is read.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Runs one step and tells how it went.
+pub(super) async fn run_step(plan: Arc<Plan>, index: usize, world: World, inbox: Inbox) {
+    let step = &plan.scenario.playbook[index];
+    let name = step.name.clone();
+    let tell = async |mark| {
+        let _ = inbox.send(Input::Event(EventKind::Step { step: name.clone(), mark })).await;
+    };
+    tell(StepMark::Began { when: world.clock.now() }).await;
+    let within = step.within.get().min(plan.scenario.guard.max_hold.get());
+    let work = async {
+        match step.action() {
+            Ok(StepAction::Http(http)) => by_http(&world, http, within).await,
+            Ok(StepAction::Command(command)) => by_command(&plan, &world, command, within).await,
+            Ok(StepAction::Manual(manual)) => {
+                world.operator.ask(&manual.prompt, within).await.map_err(|e| e.to_string())
+            }
+            Err(wrong) => Err(wrong.to_string()),
+        }
+    };
+    let done = tokio::time::timeout(within, work).await;
+    let when = world.clock.now();
+    tell(match done {
+        Ok(Ok(answer)) => StepMark::Done { when, answer },
+        Ok(Err(why)) => StepMark::Failed { when, why },
+        Err(_) => StepMark::Failed { when, why: format!("not done within {}", step.within) },
+    })
+    .await;
+}
+
+async fn by_http(world: &World, http: &HttpStep, within: std::time::Duration) -> Result<String, String> {
+    let request = HttpRequest {
+        method: http.method.clone(),
+        url: http.url.clone(),
+        headers: http.headers.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        body: http.body.clone(),
+        timeout: within,
+        max_body: MAX_BODY,
+        fresh_connection: true,
+    };
+    match world.http.exchange(&request).await {
+        HttpOutcome::Answered { status, .. } => {
+            let fits = http.status.map_or((200..300).contains(&status), |wanted| wanted == status);
+            if fits { Ok(format!("status {status}")) } else { Err(format!("status {status}")) }
+        }
+        HttpOutcome::Failed(failure) => Err(failure.detail),
+    }
+}
+
+async fn by_command(
+    plan: &Plan,
+    world: &World,
+    command: &CommandStep,
+    within: std::time::Duration,
+) -> Result<String, String> {
+    if !plan.allow_commands {
+        return Err("commands are off: run with --allow-commands".into());
+    }
+    let line = CommandLine { argv: command.argv.clone(), dir: plan.dir.clone(), within };
+    match world.commands.run(&line).await {
+        Ok(output) if output.code == Some(0) => Ok(output.tail.trim().to_owned()),
+        Ok(output) => {
+            let how = output.code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+            Err(format!("ended by {how}: {}", output.tail.trim()))
+        }
+        Err(e) => Err(e.to_string()),
+    }
+}
