@@ -14,7 +14,6 @@ pub struct Licence<'a> {
 
 impl<'a> Licence<'a> {
     /// Made by the journal's armed token, and nowhere else.
-    #[cfg_attr(not(test), expect(dead_code))]
     pub(super) fn new(fault: &'a Name) -> Self {
         Licence { fault: fault.as_str(), armed: PhantomData }
     }
