@@ -10,6 +10,7 @@ pub mod http;
 pub mod links;
 pub mod operator;
 pub mod process;
+pub mod secrets;
 pub mod services;
 pub mod sim;
 pub mod workers;

@@ -1,11 +1,18 @@
 //! Processes of this host.
 
+mod host;
+pub(in crate::world) mod identity;
+pub(in crate::world) mod procfs;
+pub(in crate::world) mod select;
+
 use async_trait::async_trait;
 
 use super::DriverError;
 use crate::model::{ProcessId, Signal};
 use crate::safety::{Licence, ProcessUndo, Reverted, Standing};
 use crate::scenario::target::ProcessSelector;
+
+pub use host::HostProcesses;
 
 /// What state a process is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,12 @@
 //! Services that the drill starts, supervises and ends itself.
 
+mod host;
+mod lease;
+pub(in crate::world) mod protocol;
+mod shim;
+pub(in crate::world) mod supervisor;
+mod tree;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +15,9 @@ use tokio::sync::mpsc;
 
 use super::DriverError;
 use crate::model::{Name, Offset, ProcessId};
+
+pub use host::HostServices;
+pub use shim::service_shim;
 
 /// A service ready to be started: every reference resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]

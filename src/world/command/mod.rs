@@ -1,5 +1,8 @@
 //! Commands that the scenario names.
 
+mod host;
+mod tail;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +10,8 @@ use async_trait::async_trait;
 
 use super::DriverError;
 use crate::safety::{CommandUndo, Licence, Reverted, Standing};
+
+pub use host::HostCommands;
 
 /// A command ready to run: program and arguments, no shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +36,11 @@ pub struct CommandOutput {
 /// Runs commands, each in a process group of its own.
 #[async_trait]
 pub trait Commands: Send + Sync {
+    /// Whether a command that harms and its inverse can run at all: programs and secrets are there. Changes nothing but
+    /// this driver's own memory: it forgets that the same inverse ran before, for an earlier fault.
+    async fn prepare(&self, _inject: &CommandLine, _undo: &CommandUndo) -> Result<(), DriverError> {
+        Ok(())
+    }
     /// Runs a harmless command (a probe, a step) to its end.
     async fn run(&self, command: &CommandLine) -> Result<CommandOutput, DriverError>;
     /// Runs a command that harms.
