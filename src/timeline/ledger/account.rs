@@ -59,11 +59,11 @@ pub struct Account {
     /// Refused and present all the same.
     pub refused_present: u64,
     /// Present and never sent: corruption, or a foreign writer.
-    pub unexpected: IdRanges,
+    pub unexpected: u64,
     /// Present more than once.
-    pub duplicates: Vec<u64>,
+    pub duplicates: u64,
     /// Present with other content than was sent.
-    pub altered: Vec<u64>,
+    pub altered: u64,
     /// Lost, and acknowledged after `t_ref`: split brain, or a false acknowledgement.
     pub late_losses: u64,
     /// When the oldest and the newest lost write were acknowledged.
@@ -72,46 +72,44 @@ pub struct Account {
     pub rpa: Rpa,
     /// The node or copy that was read.
     pub node: String,
-    /// Rows of other writers that were left alone.
-    pub foreign: u64,
-    /// Rows whose content could be compared.
-    pub compared: u64,
 }
 
-/// Accounts for every entry by what `read` found. The order of `entries` does not matter; ids are unique.
+/// Accounts for every entry by what `read` found. The order of `entries` does not matter; numbers are unique.
 pub fn account(entries: &[Entry], read: &FinalRead, reference: Reference) -> Account {
     let count = |wanted: fn(&Fate) -> bool| entries.iter().filter(|e| wanted(&e.fate)).count() as u64;
     let present = |wanted: fn(&Fate) -> bool| {
-        entries.iter().filter(|e| wanted(&e.fate) && read.present.contains(e.id)).count() as u64
+        entries.iter().filter(|e| wanted(&e.fate) && read.present.contains(e.n)).count() as u64
     };
-    let acks = || entries.iter().filter_map(|e| if let Fate::Acked(at) = e.fate { Some((e.id, at)) } else { None });
-    let losses = || acks().filter(|(id, _)| !read.present.contains(*id));
+    let acks = || entries.iter().filter_map(|e| acked(e).map(|when| (e.n, when)));
+    let losses = || acks().filter(|(n, _)| !read.present.contains(*n));
     let oldest = losses().map(|(_, at)| at).min();
     let newest = losses().map(|(_, at)| at).max();
-    let survived = acks().filter(|(id, _)| read.present.contains(*id)).count() as u64;
-    let sent: IdRanges = entries.iter().filter(|e| e.fate != Fate::NotSent).map(|e| e.id).collect();
-    let is_acked = |fate: &Fate| matches!(fate, Fate::Acked(_));
+    let survived = acks().filter(|(n, _)| read.present.contains(*n)).count() as u64;
+    let sent: IdRanges = entries.iter().filter(|e| !matches!(e.fate, Fate::NotSent { .. })).map(|e| e.n).collect();
+    let never_sent = read.present.minus(&sent);
     Account {
         reference,
         sent: sent.len(),
-        acked: count(is_acked),
-        refused: count(|f| *f == Fate::Refused),
-        unknown: count(|f| *f == Fate::Unknown),
-        not_sent: count(|f| *f == Fate::NotSent),
+        acked: count(|f| matches!(f, Fate::Acked { .. })),
+        refused: count(|f| matches!(f, Fate::Refused { .. })),
+        unknown: count(|f| matches!(f, Fate::Unknown { .. })),
+        not_sent: count(|f| matches!(f, Fate::NotSent { .. })),
         survived,
-        lost: losses().map(|(id, _)| id).collect(),
-        unknown_present: present(|f| *f == Fate::Unknown),
-        refused_present: present(|f| *f == Fate::Refused),
-        unexpected: read.present.minus(&sent),
-        duplicates: read.duplicates.clone(),
-        altered: read.altered.clone(),
+        lost: losses().map(|(n, _)| n).collect(),
+        unknown_present: present(|f| matches!(f, Fate::Unknown { .. })),
+        refused_present: present(|f| matches!(f, Fate::Refused { .. })),
+        unexpected: never_sent.len() + read.unexpected.len() as u64,
+        duplicates: read.duplicates.iter().copied().collect::<IdRanges>().len(),
+        altered: read.altered.len() as u64,
         late_losses: losses().filter(|(_, at)| *at > reference.at).count() as u64,
         lost_between: oldest.zip(newest),
-        rpa: rpa(acks().filter(|(id, _)| read.present.contains(*id)).map(|(_, at)| at), oldest, reference),
+        rpa: rpa(acks().filter(|(n, _)| read.present.contains(*n)).map(|(_, at)| at), oldest, reference),
         node: read.node.clone(),
-        foreign: read.foreign,
-        compared: read.compared,
     }
+}
+
+fn acked(entry: &Entry) -> Option<Offset> {
+    if let Fate::Acked { when } = entry.fate { Some(when) } else { None }
 }
 
 fn rpa(survivors: impl Iterator<Item = Offset>, oldest_loss: Option<Offset>, reference: Reference) -> Rpa {
@@ -127,8 +125,10 @@ fn rpa(survivors: impl Iterator<Item = Offset>, oldest_loss: Option<Offset>, ref
 /// count, and what was sent before but acknowledged later could be either.
 pub fn at_disaster(entries: &[Entry], at: Offset) -> Vec<Entry> {
     let judged = |entry: &Entry| match entry.fate {
-        Fate::Acked(acked) if acked > at => Entry { fate: Fate::Unknown, ..*entry },
-        _ => *entry,
+        Fate::Acked { when } if when > at => {
+            Entry { fate: Fate::Unknown { why: "acknowledged after the disaster".into() }, ..entry.clone() }
+        }
+        _ => entry.clone(),
     };
     entries.iter().filter(|e| e.sent <= at).map(judged).collect()
 }
@@ -146,7 +146,6 @@ pub struct Freshness {
 
 /// Looks for an acknowledgement in the last max(1 s, 5 intervals) before `at`.
 pub fn freshness(entries: &[Entry], at: Offset, every: Delta) -> Freshness {
-    let acked = |e: &Entry| if let Fate::Acked(acked) = e.fate { Some(acked) } else { None };
     let newest = entries.iter().filter_map(acked).filter(|acked| *acked <= at).max();
     let allowed = freshness_window(every);
     Freshness { newest, allowed, fresh: newest.is_some_and(|newest| at.since(newest) <= allowed) }

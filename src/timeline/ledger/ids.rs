@@ -25,6 +25,11 @@ impl IdRanges {
         self.0.is_empty()
     }
 
+    /// All ids, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().flat_map(|(start, end)| *start..=*end)
+    }
+
     /// The ranges, both ends included.
     pub fn ranges(&self) -> &[(u64, u64)] {
         &self.0

@@ -10,30 +10,17 @@ mod tests;
 pub use account::{Account, Freshness, Reference, Rpa, account, at_disaster, freshness};
 pub use ids::IdRanges;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
+pub use super::event::Fate;
+use super::event::{Event, EventKind, LedgerReading};
 use crate::model::{Delta, Offset};
 
-/// What became of one write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Fate {
-    /// Acknowledged; the acknowledgement was whole at this offset.
-    Acked(Offset),
-    /// Answered with a refusal, or never accepted by the other side: it should not be there.
-    Refused,
-    /// Sent, and no answer to trust: it may or may not be there.
-    Unknown,
-    /// Never left us, for reasons of our own (too many in flight, no port, no file handle): nothing can be said by it.
-    NotSent,
-}
-
 /// One write with its fate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Its number, unique in the run.
-    pub id: u64,
+    /// Its number in the run, from 0.
+    pub n: u64,
     /// When it was due.
     pub intended: Offset,
     /// When it was handed to the network; for one that was not sent, when that was given up.
@@ -42,35 +29,43 @@ pub struct Entry {
     pub fate: Fate,
 }
 
-/// What one read of the whole ledger found. Two reads agree when all but `at` is equal.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+/// The ledger's entries among a run's events, in their order.
+pub fn entries(events: &[Event]) -> Vec<Entry> {
+    let entry = |event: &Event| match &event.what {
+        EventKind::Ledger { n, intended, sent, fate } => {
+            Some(Entry { n: *n, intended: *intended, sent: *sent, fate: fate.clone() })
+        }
+        _ => None,
+    };
+    events.iter().filter_map(entry).collect()
+}
+
+/// What one read of the whole ledger found, independent of the order of its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FinalRead {
     /// The node or copy it came from.
     pub node: String,
-    /// When the read was whole.
-    pub at: Offset,
-    /// The ids that are there.
+    /// The numbers that are there.
     pub present: IdRanges,
-    /// Ids that are there more than once, ascending.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Numbers that are there more than once, ascending; one that is there three times stands here twice.
     pub duplicates: Vec<u64>,
-    /// Ids whose content differs from what was sent, ascending.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Numbers whose content differs from what was sent, ascending.
     pub altered: Vec<u64>,
-    /// Rows whose content could be compared with what was sent.
-    #[serde(default)]
-    pub compared: u64,
-    /// Rows that are not the ledger's (other users of the same table, earlier runs): left alone.
-    #[serde(default)]
+    /// Ids of this run that were never given out, ascending, at most [`UNEXPECTED_KEPT`] of them.
+    pub unexpected: Vec<String>,
+    /// Rows that are not this run's (other users of the same table, earlier runs): left alone.
     pub foreign: u64,
 }
+
+/// How many unexpected ids are kept by name; a ledger with more is damaged beyond counting.
+pub const UNEXPECTED_KEPT: usize = 100;
 
 /// Collects the rows of a read, in any order.
 #[derive(Debug, Default)]
 pub struct ReadBuilder {
     rows: Vec<u64>,
     altered: Vec<u64>,
-    compared: u64,
+    unexpected: BTreeSet<String>,
     foreign: u64,
 }
 
@@ -86,14 +81,19 @@ pub enum Content {
 }
 
 impl ReadBuilder {
-    /// A row of the ledger.
-    pub fn row(&mut self, id: u64, content: Content) {
-        self.rows.push(id);
-        if content != Content::NotRead {
-            self.compared += 1;
-        }
+    /// A row of this run.
+    pub fn row(&mut self, n: u64, content: Content) {
+        self.rows.push(n);
         if content == Content::Differs {
-            self.altered.push(id);
+            self.altered.push(n);
+        }
+    }
+
+    /// A row that looks like this run's, under an id that was never given out.
+    pub fn unexpected(&mut self, id: String) {
+        self.unexpected.insert(id);
+        if self.unexpected.len() > UNEXPECTED_KEPT {
+            self.unexpected.pop_last();
         }
     }
 
@@ -102,29 +102,36 @@ impl ReadBuilder {
         self.foreign += 1;
     }
 
-    /// The read, independent of the order of its rows.
-    pub fn finish(mut self, node: String, at: Offset) -> FinalRead {
-        self.rows.sort_unstable();
-        let mut duplicates: Vec<u64> = self.rows.windows(2).filter(|w| w[0] == w[1]).map(|w| w[0]).collect();
-        duplicates.dedup();
+    /// The read.
+    pub fn finish(mut self, node: String) -> FinalRead {
         self.altered.sort_unstable();
         self.altered.dedup();
+        self.rows.sort_unstable();
         FinalRead {
             node,
-            at,
+            duplicates: self.rows.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect(),
             present: self.rows.into_iter().collect(),
-            duplicates,
             altered: self.altered,
-            compared: self.compared,
+            unexpected: self.unexpected.into_iter().collect(),
             foreign: self.foreign,
         }
     }
 }
 
 impl FinalRead {
-    /// Whether both reads found the same.
-    pub fn agrees(&self, other: &FinalRead) -> bool {
-        FinalRead { at: Offset::ZERO, ..self.clone() } == FinalRead { at: Offset::ZERO, ..other.clone() }
+    /// The read as an event, after `reads` reads.
+    pub fn reading(&self, reads: u32) -> LedgerReading {
+        let mut present: Vec<u64> = self.present.iter().chain(self.duplicates.iter().copied()).collect();
+        present.sort_unstable();
+        LedgerReading::Read { present, unexpected: self.unexpected.clone(), altered: self.altered.clone(), reads }
+    }
+
+    /// The read that an event holds; none where it failed.
+    pub fn from_reading(node: &str, reading: &LedgerReading) -> Option<FinalRead> {
+        let LedgerReading::Read { present, unexpected, altered, .. } = reading else { return None };
+        let mut builder = ReadBuilder { rows: present.clone(), altered: altered.clone(), ..ReadBuilder::default() };
+        unexpected.iter().for_each(|id| builder.unexpected(id.clone()));
+        Some(builder.finish(node.to_owned()))
     }
 }
 
