@@ -101,5 +101,5 @@ where
             self.visit_str(&n.to_string())
         }
     }
-    d.deserialize_any(Text(expecting, std::marker::PhantomData))
+    d.deserialize_str(Text(expecting, std::marker::PhantomData))
 }

@@ -3,6 +3,12 @@
 //! The types here are what the YAML says and nothing more: field names are the keys, unknown keys are errors, choices are
 //! externally tagged. Positions live beside them, in the source, and are asked for by path.
 
+pub mod yaml;
+pub mod reference;
+pub mod problem;
+pub mod render;
+pub mod source;
+
 pub mod backup;
 pub mod fault;
 pub mod guard;
@@ -115,7 +121,7 @@ fn format_version() -> u32 {
 
 /// A value of a variable: text, number or truth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected text, a number, `true` or `false`")]
 pub enum Scalar {
     /// `true` or `false`.
     Bool(bool),

@@ -55,7 +55,7 @@ macro_rules! catalogue {
 
         impl FaultKeys {
             fn spec(&mut self) -> Result<FaultSpec, Exclusive> {
-                Exclusive::pick([$(self.$field.take().map(FaultSpec::$kind)),+], concat!($($name, " "),+))
+                Exclusive::pick([$(self.$field.take().map(FaultSpec::$kind)),+], concat!($($name, ", "),+).trim_end_matches(", "))
             }
         }
 

@@ -1,0 +1,194 @@
+//! A file as it was read: its text, its tree, and the way from a path such as `faults[2].process-kill.target` to a place.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::problem::{Problem, Problems, Severity};
+use super::yaml::{self, Entry, Flaw, Node, Span, Value, interpolate, parse};
+
+/// Largest file that is read. A scenario of 500 lines has about 20 KiB.
+pub const MAX_BYTES: u64 = 1 << 20;
+
+/// A scenario's or a profile's file, variables put in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// The file, as it was named by whoever asked.
+    pub file: PathBuf,
+    /// Its text.
+    pub text: Arc<str>,
+    /// Its tree.
+    pub root: Node,
+}
+
+/// Reads a file's text.
+///
+/// # Errors
+/// One problem that says what to do: no such file, a directory, no right to read it, larger than [`MAX_BYTES`], not UTF-8.
+pub fn read_file(file: &Path) -> Result<String, Problems> {
+    let problem = |message: String, hint: &str| {
+        let flaw = Flaw { span: Span::START, message, hint: (!hint.is_empty()).then(|| hint.to_owned()) };
+        Problems::new(file, "".into(), vec![Problem::from_flaw(file, String::new(), flaw)])
+    };
+    let failed = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::NotFound => problem("there is no such file".into(), "look at the path"),
+        std::io::ErrorKind::IsADirectory => problem("this is a directory".into(), "name a file"),
+        _ => problem(format!("the file cannot be read: {e}"), ""),
+    };
+    let mut bytes = Vec::new();
+    let handle = std::fs::File::open(file).map_err(failed)?;
+    handle.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(problem("the file is larger than 1 MiB".into(), "is it a scenario?"));
+    }
+    String::from_utf8(bytes).map_err(|e| {
+        let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        problem(format!("the file is not UTF-8 text (line {line})"), "save it as UTF-8")
+    })
+}
+
+/// Reads a text as a `T`, variables put in. `file` names it in problems.
+///
+/// # Errors
+/// Every problem of syntax, variables and types, with its place.
+pub fn load<T: DeserializeOwned>(
+    file: &Path,
+    text: &str,
+    overrides: &[(String, String)],
+) -> Result<(T, Source), Problems> {
+    let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(text).into();
+    let fail = |list: Vec<Problem>| Problems::new(file, text.clone(), list);
+    let (mut root, mut flaws) =
+        parse(&text).map_err(|flaw| fail(vec![Problem::from_flaw(file, String::new(), flaw)]))?;
+    flaws.extend(interpolate(&mut root, &text, overrides));
+    let source = Source { file: file.to_owned(), text: text.clone(), root };
+    let mut problems: Vec<_> =
+        flaws.into_iter().map(|flaw| Problem::from_flaw(file, source.path_at(flaw.span), flaw)).collect();
+    match yaml::read(&source.root) {
+        Ok(value) if problems.is_empty() => Ok((value, source)),
+        Ok(_) => Err(fail(problems)),
+        Err(more) => {
+            problems.extend(more.into_iter().map(|f| Problem::from_flaw(file, f.path, f.flaw)));
+            Err(fail(problems))
+        }
+    }
+}
+
+/// Reads a file as a `T`: [`read_file`], then [`load`].
+///
+/// # Errors
+/// As those two.
+pub fn load_file<T: DeserializeOwned>(file: &Path, overrides: &[(String, String)]) -> Result<(T, Source), Problems> {
+    load(file, &read_file(file)?, overrides)
+}
+
+impl Source {
+    /// The place of the value at `path`, or of its nearest ancestor that exists.
+    pub fn at(&self, path: &str) -> Span {
+        match self.walk(path) {
+            (node, _, true) => node.mark(),
+            (node, entry, false) => entry.map_or(node.mark(), |e| e.key_span),
+        }
+    }
+
+    /// The place of the key at `path`; of an element of a list, of the element; else of the nearest ancestor's key.
+    pub fn key_at(&self, path: &str) -> Span {
+        let (node, entry, _) = self.walk(path);
+        entry.map_or(node.mark(), |e| e.key_span)
+    }
+
+    /// The node at `path`.
+    pub fn node(&self, path: &str) -> Option<&Node> {
+        match self.walk(path) {
+            (node, _, true) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// An error about the value at `path`.
+    pub fn error(&self, path: impl Into<String>, message: impl Into<String>) -> Problem {
+        let path = path.into();
+        let span = self.at(&path);
+        self.problem(path, span, message.into())
+    }
+
+    /// An error about the key at `path`.
+    pub fn key_error(&self, path: impl Into<String>, message: impl Into<String>) -> Problem {
+        let path = path.into();
+        let span = self.key_at(&path);
+        self.problem(path, span, message.into())
+    }
+
+    /// Problems of this file, ready to be shown.
+    pub fn problems(&self, list: Vec<Problem>) -> Problems {
+        Problems::new(&self.file, self.text.clone(), list)
+    }
+
+    fn problem(&self, path: String, span: Span, message: String) -> Problem {
+        Problem { file: self.file.clone(), span, path, message, hint: None, severity: Severity::Error }
+    }
+
+    /// Goes down `path` as far as it leads: the last node, its entry, and whether that is the end of the path.
+    ///
+    /// Names may hold dots; the longest key that fits is taken.
+    fn walk(&self, path: &str) -> (&Node, Option<&Entry>, bool) {
+        let (mut node, mut entry, mut rest) = (&self.root, None, path);
+        loop {
+            rest = rest.strip_prefix('.').unwrap_or(rest);
+            if rest.is_empty() {
+                return (node, entry, true);
+            }
+            match step(node, rest) {
+                Some((child, child_entry, length)) => {
+                    (node, entry, rest) = (child, child_entry, &rest[length..]);
+                }
+                None => return (node, entry, false),
+            }
+        }
+    }
+
+    /// The path of the innermost node or key that encloses a place.
+    fn path_at(&self, place: Span) -> String {
+        let mut node = &self.root;
+        let inside = |s: Span| s.start <= place.start && place.end <= s.end;
+        loop {
+            let within = match &node.value {
+                Value::Map(entries) => {
+                    entries.iter().find(|e| inside(e.key_span) || inside(e.value.span)).map(|e| &e.value)
+                }
+                Value::List(items) => items.iter().find(|i| inside(i.span)),
+                _ => None,
+            };
+            match within {
+                Some(child) => node = child,
+                None => return self.root.trail(node.id).map(|t| t.path).unwrap_or_default(),
+            }
+        }
+    }
+}
+
+/// One step down: the child, its entry, and how much of the path it took.
+fn step<'n>(node: &'n Node, rest: &str) -> Option<(&'n Node, Option<&'n Entry>, usize)> {
+    match &node.value {
+        Value::List(items) => {
+            let (index, _) = rest.strip_prefix('[')?.split_once(']')?;
+            let item = items.get(index.parse::<usize>().ok()?)?;
+            Some((item, None, index.len() + 2))
+        }
+        Value::Map(entries) => entries
+            .iter()
+            .filter(|e| {
+                rest.strip_prefix(e.key.as_str())
+                    .is_some_and(|r| r.is_empty() || r.starts_with('.') || r.starts_with('['))
+            })
+            .max_by_key(|e| e.key.len())
+            .map(|e| (&e.value, Some(e), e.key.len())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;
