@@ -1,1 +1,18 @@
 //! One file per format, each a pure function of the result.
+//!
+//! The tables of [`tables`] hold the words; a format decides how they look. [`live`] is the only part that writes.
+
+pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod schema;
+pub mod terminal;
+
+mod grid;
+mod restore;
+mod table;
+mod tables;
+mod words;
+
+#[cfg(test)]
+pub(crate) mod sample;

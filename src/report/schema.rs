@@ -1,0 +1,26 @@
+//! The JSON Schema of `result.json`, made from the types.
+
+use crate::result::RunResult;
+
+/// The schema as pretty JSON, ending in a newline. `schema/result.schema.json` holds it.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(RunResult);
+    let mut text = format!("{:#}", schema.as_value());
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_schema_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/result.schema.json");
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(path, schema()).unwrap();
+        }
+        let published = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(published == schema(), "{path} is not current: run this test with UPDATE_SCHEMA=1 and commit the file");
+    }
+}
