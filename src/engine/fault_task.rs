@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::inbox::{Inbox, Input};
-use super::revert::{Patience, revert_entry};
+use super::revert::undo_armed;
 use crate::fault::{Fault as _, FaultContext};
 use crate::model::{Name, Offset};
 use crate::safety::{Armed, InjectError, Journal, Standing};
@@ -19,6 +20,8 @@ use crate::world::World;
 const PREPARE_WITHIN: Duration = Duration::from_secs(10);
 /// Longest time for the call that harms, unless the kind has its own.
 const INJECT_WITHIN: Duration = Duration::from_secs(60);
+/// Longest time for the undo.
+pub(super) const UNDO_WITHIN: Duration = Duration::from_secs(30);
 /// Time between two looks until the effect is seen: part of the error of `t_inject`.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Time between two looks at a fault that holds.
@@ -159,29 +162,28 @@ impl FaultTask {
         if untouched || all.is_err() { (all, 0) } else { (all, sum) }
     }
 
-    async fn take_back(&self, mut armed: Armed) {
+    async fn take_back(&self, armed: Armed) {
         let held = self.fault().spec.is_held();
         if held {
             self.tell(FaultMark::Undoing { when: self.now() }).await;
         }
-        // An undo that cannot be recorded must go on all the same: undoing twice does no harm.
-        let _ = armed.reverting();
-        let Some(entry) = armed.as_residue() else { return };
-        match revert_entry(&self.world, &entry, Patience::default()).await {
-            Ok(reverted) => {
+        match undo_armed(&self.world, &self.journal, armed, Instant::now() + UNDO_WITHIN).await {
+            Ok(undone) => {
                 let when = self.now();
-                let found = reverted.iter().map(|r| format!("{r:?}")).collect::<Vec<_>>().join(", ");
-                let kept = self.journal.disarm(armed, reverted);
+                let found = undone.reverted.iter().map(|r| format!("{r:?}")).collect::<Vec<_>>().join(", ");
                 match held {
                     true => self.tell(FaultMark::Undone { when, found }).await,
                     false => self.tell(FaultMark::Closed { when }).await,
                 }
-                if let Err(e) = kept {
-                    let text = format!("undone, but the journal could not say so: {e}");
+                if let Some(e) = undone.unrecorded {
+                    let text = format!("{} is undone, but the journal could not say so: {e}", undone.fault);
                     let _ = self.inbox.send(Input::Event(EventKind::Note { text })).await;
                 }
             }
-            Err(why) => self.tell(FaultMark::UndoFailed { why }).await,
+            Err(left) => {
+                let why = left.leftovers.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                self.tell(FaultMark::UndoFailed { why }).await;
+            }
         }
     }
 }

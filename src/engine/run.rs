@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::conductor::{Action, Conductor, Pulse};
-use super::fault_task::FaultTask;
+use super::fault_task::{FaultTask, UNDO_WITHIN};
 use super::guards::Guards;
 use super::inbox::{CancelLevel, Input, ROOM};
 use super::observers::Observers;
 use super::recorder::Recorder;
-use super::revert::{Patience, revert_residue};
+use super::revert::revert_all;
 use super::verify::{self, TakenSoFar};
 use super::{preflight, steps};
 use crate::model::Offset;
@@ -366,12 +367,13 @@ impl Run {
     /// A fault whose task panicked, or was cut off, is undone like any other: its entry stands in the journal. The
     /// watchdog goes on hearing from us meanwhile, because undo may take its time.
     async fn undo_what_is_left(&mut self, world: &World, journal: &Journal) -> Vec<String> {
-        let undo = revert_residue(world, journal, Patience::default());
+        let residue = journal.residue();
+        let undo = revert_all(world, &residue, Some(journal), Instant::now() + UNDO_WITHIN);
         tokio::pin!(undo);
         let mut beat = tokio::time::interval(BEAT_EVERY);
         loop {
             tokio::select! {
-                left = &mut undo => return left,
+                left = &mut undo => return left.lines(),
                 _ = beat.tick() => {
                     // Whether it still listens no longer matters: this is the undo.
                     let _ = self.engine.switch.beat();

@@ -1,0 +1,107 @@
+//! From a file to a plan: everything that can be decided before the drill.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::bundle::{Bundle, open};
+use super::plan::{Plan, VERSION};
+use super::problem::Problems;
+use super::reference::{self, Reference};
+use super::{Objectives, Scenario};
+use crate::model::{Name, RunId};
+
+/// What resolving takes beside the scenario.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Values that override the scenario's variables.
+    pub vars: Vec<(String, String)>,
+    /// Where every random choice comes from.
+    pub seed: u64,
+    /// Wall-clock time of the start, compact: `20260131T235959Z`.
+    pub utc: String,
+    /// Where run folders are made; absolute.
+    pub report_dir: PathBuf,
+    /// Whether the world is simulated.
+    pub simulated: bool,
+    /// Whether `command` faults and steps may run.
+    pub allow_commands: bool,
+}
+
+/// Reads and checks a scenario and its load profiles; warnings come with the plan.
+///
+/// # Errors
+/// Every problem of all files at once.
+pub fn resolve(file: &Path, settings: &Settings) -> Result<(Plan, Problems), Problems> {
+    let Bundle { mut scenario, profiles, warnings, .. } = open(file, &settings.vars)?;
+    let run = run_id(&settings.utc, &scenario.name, settings.seed);
+    let dir = settings.report_dir.join(&run.0);
+    fill_in(&mut scenario, &dir, settings.seed);
+    let plan = Plan {
+        version: VERSION,
+        file: file.to_owned(),
+        digest: digest(&scenario),
+        objectives_digest: objectives_digest(&scenario.objectives),
+        seed: settings.seed,
+        profiles,
+        dir: dir.clone(),
+        simulated: settings.simulated,
+        allow_commands: settings.allow_commands,
+        host: host_name(),
+        scenario,
+        run,
+    };
+    Ok((plan, warnings))
+}
+
+/// Puts the run's folder and seed where the scenario refers to them; secrets and the ledger's `${id}` stay references.
+fn fill_in(scenario: &mut Scenario, dir: &Path, seed: u64) {
+    let dir = dir.to_string_lossy();
+    // A scenario that was read can be written and read again; should that ever fail, it keeps its references, and the
+    // first use of one says so.
+    let Ok(mut value) = serde_json::to_value(&*scenario) else { return };
+    each_text(&mut value, &|text| {
+        let put = |r: &Reference| match r {
+            Reference::RunDir => Some(dir.clone().into_owned()),
+            Reference::Seed => Some(seed.to_string()),
+            _ => None,
+        };
+        reference::put_in(text, put)
+    });
+    if let Ok(filled) = serde_json::from_value(value) {
+        *scenario = filled;
+    }
+}
+
+fn each_text(value: &mut serde_json::Value, change: &impl Fn(&str) -> String) {
+    match value {
+        serde_json::Value::String(text) => *text = change(text),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, change)),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(|field| each_text(field, change)),
+        _ => {}
+    }
+}
+
+/// SHA-256 of objectives in their canonical form, hex: two runs judged alike have the same.
+pub fn objectives_digest(objectives: &Objectives) -> String {
+    digest(objectives)
+}
+
+/// SHA-256 of a value's JSON, hex. Maps are ordered, so equal values have equal digests.
+fn digest(value: &impl serde::Serialize) -> String {
+    // These types have string keys only, so that making JSON of them cannot fail.
+    let bytes = serde_json::to_vec(value).unwrap_or_default();
+    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `<utc-time>-<name>-<id>`; the id comes from seed and time, so that two runs in one second differ.
+fn run_id(utc: &str, name: &Name, seed: u64) -> RunId {
+    let slug: String =
+        name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let mark = Sha256::digest(format!("{utc}{seed}{}", std::process::id()));
+    RunId(format!("{utc}-{slug}-{:02x}{:02x}{:02x}", mark[0], mark[1], mark[2]))
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
