@@ -8,6 +8,8 @@ pub mod reference;
 pub mod problem;
 pub mod render;
 pub mod source;
+pub mod lint;
+pub mod bundle;
 
 pub mod backup;
 pub mod fault;

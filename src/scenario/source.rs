@@ -58,11 +58,27 @@ pub fn load<T: DeserializeOwned>(
     text: &str,
     overrides: &[(String, String)],
 ) -> Result<(T, Source), Problems> {
+    read(file, text, |root, text| interpolate(root, text, overrides))
+}
+
+/// Reads a text as a `T`, leaving every `${…}` as it is: load profiles have words of their own, rendered for each request.
+///
+/// # Errors
+/// Every problem of syntax and types, with its place.
+pub fn load_plain<T: DeserializeOwned>(file: &Path, text: &str) -> Result<(T, Source), Problems> {
+    read(file, text, |_, _| Vec::new())
+}
+
+fn read<T: DeserializeOwned>(
+    file: &Path,
+    text: &str,
+    prepare: impl FnOnce(&mut Node, &str) -> Vec<Flaw>,
+) -> Result<(T, Source), Problems> {
     let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(text).into();
     let fail = |list: Vec<Problem>| Problems::new(file, text.clone(), list);
     let (mut root, mut flaws) =
         parse(&text).map_err(|flaw| fail(vec![Problem::from_flaw(file, String::new(), flaw)]))?;
-    flaws.extend(interpolate(&mut root, &text, overrides));
+    flaws.extend(prepare(&mut root, &text));
     let source = Source { file: file.to_owned(), text: text.clone(), root };
     let mut problems: Vec<_> =
         flaws.into_iter().map(|flaw| Problem::from_flaw(file, source.path_at(flaw.span), flaw)).collect();
@@ -177,16 +193,24 @@ fn step<'n>(node: &'n Node, rest: &str) -> Option<(&'n Node, Option<&'n Entry>, 
             let item = items.get(index.parse::<usize>().ok()?)?;
             Some((item, None, index.len() + 2))
         }
-        Value::Map(entries) => entries
-            .iter()
-            .filter(|e| {
-                rest.strip_prefix(e.key.as_str())
-                    .is_some_and(|r| r.is_empty() || r.starts_with('.') || r.starts_with('['))
-            })
-            .max_by_key(|e| e.key.len())
-            .map(|e| (&e.value, Some(e), e.key.len())),
+        Value::Map(entries) => written(entries, rest).or_else(|| alias(entries, rest)),
         _ => None,
     }
+}
+
+fn written<'n>(entries: &'n [Entry], rest: &str) -> Option<(&'n Node, Option<&'n Entry>, usize)> {
+    let fits = |e: &&Entry| {
+        rest.strip_prefix(e.key.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('.') || r.starts_with('['))
+    };
+    entries.iter().filter(fits).max_by_key(|e| e.key.len()).map(|e| (&e.value, Some(e), e.key.len()))
+}
+
+/// A key in another spelling: `timeUnit` for `time_unit`.
+fn alias<'n>(entries: &'n [Entry], rest: &str) -> Option<(&'n Node, Option<&'n Entry>, usize)> {
+    let length = rest.find(['.', '[']).unwrap_or(rest.len());
+    let plain = |s: &str| s.replace(['_', '-'], "").to_lowercase();
+    let entry = entries.iter().find(|e| plain(&e.key) == plain(&rest[..length]))?;
+    Some((&entry.value, Some(entry), length))
 }
 
 #[cfg(test)]

@@ -1,0 +1,60 @@
+//! Load: which model may say what (measurement.md: a closed model slows down with its target, which hides an outage).
+
+use super::Lint;
+use crate::model::Name;
+use crate::scenario::profile::{Executor, LoadModel};
+
+pub(super) fn check(lint: &mut Lint<'_>) {
+    let scenario = lint.scenario;
+    if let Some(signal) = &scenario.recovery_signal {
+        for (i, stream) in signal.streams.iter().enumerate() {
+            if lint.model(stream) == Some(LoadModel::Closed) {
+                let message = format!("`{stream}` is a closed model: its users wait during an outage, which hides it");
+                let hint = "name a probe, or a stream with `constant_arrival_rate`";
+                lint.error(format!("recovery_signal.streams[{i}]"), message, hint);
+            }
+        }
+    }
+    for (i, load) in scenario.load.iter().enumerate() {
+        stops_early(lint, &format!("load[{i}]"), &load.name);
+    }
+    let all_closed =
+        !scenario.load.is_empty() && scenario.load.iter().all(|l| lint.model(&l.name) == Some(LoadModel::Closed));
+    for span in scenario.objectives.slo.keys().filter(|s| !["baseline", "after"].contains(&s.as_str())) {
+        if all_closed && scenario.probes.is_empty() {
+            let message = "judged on open-model streams and probes, and all load here is a closed model";
+            let hint = "add a stream with `constant_arrival_rate`, or a probe";
+            lint.key_error(format!("objectives.slo.{span}"), message, hint);
+        }
+    }
+    silent_condition(lint);
+}
+
+/// In a drill load runs from warm-up to the end; a profile that stops by itself would look like an outage.
+fn stops_early(lint: &mut Lint<'_>, path: &str, stream: &Name) {
+    let Some(executor) = lint.profiles.get(stream).and_then(|p| p.executor()) else { return };
+    let (Executor::ConstantArrivalRate(_) | Executor::ConstantVus(_)) = executor;
+    let Some(duration) = executor.duration() else { return };
+    let phases = &lint.scenario.phases;
+    let before = phases.warmup.get() + phases.baseline.get();
+    if duration.get() <= before {
+        let message =
+            format!("this profile stops after {duration}, and the faults begin {} s after it", before.as_secs_f64());
+        lint.warn(
+            format!("{path}.profile"),
+            message,
+            "leave `duration` out of the profile: a drill ends its load itself",
+        );
+    }
+}
+
+/// Objectives with nothing to observe them by.
+fn silent_condition(lint: &mut Lint<'_>) {
+    let scenario = lint.scenario;
+    if scenario.load.is_empty() && scenario.probes.is_empty() {
+        for span in scenario.objectives.slo.keys() {
+            let message = "there is neither load nor a probe to judge this by";
+            lint.key_error(format!("objectives.slo.{span}"), message, "add `load:` or `probes:`");
+        }
+    }
+}

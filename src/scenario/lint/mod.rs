@@ -1,0 +1,125 @@
+//! What the types cannot say about a scenario: names that lead nowhere, times that collide, objectives that could never be
+//! judged. Pure: it looks at what was read, and finds everything in one pass.
+
+mod addresses;
+mod guard;
+mod ledger;
+mod load;
+mod names;
+mod objectives;
+mod overlap;
+mod probes;
+mod references;
+mod samples;
+mod shape;
+mod timing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::problem::Problem;
+use super::profile::{LoadModel, Profile};
+use super::source::Source;
+use super::yaml::{Value, advice};
+use super::{Scenario, Target};
+use crate::model::Name;
+use crate::scenario::target::ProcessSelector;
+
+/// The load profiles of a scenario by the name of their stream, as far as they could be read.
+pub type Profiles = BTreeMap<Name, Profile>;
+
+/// Every problem of a scenario that is right by type.
+pub fn lint(scenario: &Scenario, profiles: &Profiles, source: &Source) -> Vec<Problem> {
+    let mut lint = Lint { scenario, profiles, source, problems: Vec::new() };
+    shape::check(&mut lint);
+    names::check(&mut lint);
+    references::check(&mut lint);
+    timing::check(&mut lint);
+    overlap::check(&mut lint);
+    objectives::check(&mut lint);
+    samples::check(&mut lint);
+    load::check(&mut lint);
+    probes::check(&mut lint);
+    ledger::check(&mut lint);
+    addresses::check(&mut lint);
+    guard::check(&mut lint);
+    lint.problems
+}
+
+/// What the rules look at, and what they found.
+struct Lint<'a> {
+    scenario: &'a Scenario,
+    profiles: &'a Profiles,
+    source: &'a Source,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Lint<'a> {
+    /// An error about a value.
+    fn error(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
+        let problem = self.source.error(path, message);
+        self.problems.push(with_hint(problem, hint));
+    }
+
+    /// An error about a key: the value under it is missing something.
+    fn key_error(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
+        let problem = self.source.key_error(path, message);
+        self.problems.push(with_hint(problem, hint));
+    }
+
+    /// A warning about a value.
+    fn warn(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
+        let problem = self.source.error(path, message);
+        self.problems.push(with_hint(problem, hint).warning());
+    }
+
+    /// An error unless `name` is one of `known`.
+    fn must_exist<'n>(
+        &mut self,
+        path: impl Into<String>,
+        what: &str,
+        name: &Name,
+        known: impl IntoIterator<Item = &'n Name>,
+    ) -> bool {
+        let known: Vec<&str> = known.into_iter().map(Name::as_str).collect();
+        if known.contains(&name.as_str()) {
+            return true;
+        }
+        let hint = advice(name.as_str(), known.iter().copied());
+        let none = format!("the scenario has no {what} at all");
+        self.error(path, format!("there is no {what} `{name}`"), &hint.unwrap_or(none));
+        false
+    }
+
+    /// Names of everything that yields observations.
+    fn streams(&self) -> Vec<&'a Name> {
+        let load = self.scenario.load.iter().map(|l| &l.name);
+        load.chain(self.scenario.probes.iter().map(|p| &p.name)).collect()
+    }
+
+    /// The load model of a stream; `None` for probes and for profiles that could not be read.
+    fn model(&self, stream: &Name) -> Option<LoadModel> {
+        self.profiles.get(stream)?.executor().map(|e| e.model())
+    }
+
+    /// The service that a target means, when it means one of the drill's own.
+    fn service_of(&self, target: &Name) -> Option<&'a Name> {
+        match self.scenario.targets.get(target)? {
+            Target::Process(ProcessSelector::Service(service)) => Some(service),
+            Target::Process(ProcessSelector::Foreign(_)) => None,
+        }
+    }
+
+    /// The paths of the entries of a key that takes one value or a list of them.
+    fn one_or_many(&self, path: &str, count: usize) -> Vec<String> {
+        match self.source.node(path).map(|n| &n.value) {
+            Some(Value::List(_)) => (0..count).map(|i| format!("{path}[{i}]")).collect(),
+            _ => vec![path.to_owned(); count],
+        }
+    }
+}
+
+fn with_hint(problem: Problem, hint: &str) -> Problem {
+    if hint.is_empty() { problem } else { problem.hint(hint) }
+}
