@@ -6,7 +6,7 @@ use crate::safety::{Licence, LinkUndo, Undo};
 use crate::world::{DriverError, World};
 
 /// The undo: remove this fault's rule, and no other, from that link. The id is unique among all runs and their faults.
-pub(super) fn prepare(world: &World, link: &Name, context: &FaultContext<'_>) -> Result<Vec<Undo>, DriverError> {
+pub(super) fn prepare(world: &World, link: &Name, context: FaultContext<'_>) -> Result<Vec<Undo>, DriverError> {
     let control = world.links.control(link)?;
     let rule = RuleId(format!("{}/{}", context.run, context.name));
     Ok(vec![Undo::Link(LinkUndo { control, link: link.clone(), rule })])

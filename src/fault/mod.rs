@@ -3,6 +3,11 @@
 //! Faults know neither each other nor the engine. A kind reads the world in `prepare` and says how it will be taken back;
 //! it acts in `inject`, which cannot be called without a licence; it never undoes: the driver of its undo does.
 
+mod link_rule;
+mod proxy_down;
+mod proxy_latency;
+mod proxy_timeout;
+
 use std::future::Future;
 use std::path::Path;
 

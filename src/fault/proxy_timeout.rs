@@ -7,7 +7,7 @@ use crate::scenario::fault::ProxyTimeout;
 use crate::world::{DriverError, World};
 
 impl Fault for ProxyTimeout {
-    async fn prepare(&self, world: &World, context: &FaultContext<'_>) -> Result<Vec<Undo>, DriverError> {
+    async fn prepare(&self, world: &World, context: FaultContext<'_>) -> Result<Vec<Undo>, DriverError> {
         link_rule::prepare(world, &self.proxy, context)
     }
 
