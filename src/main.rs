@@ -5,6 +5,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("service-shim") => simulacro::world::services::service_shim(),
+        Some("proxy-worker") => simulacro::proxy::proxy_worker(),
         _ => ExitCode::SUCCESS,
     }
 }

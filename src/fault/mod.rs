@@ -4,16 +4,20 @@
 //! it acts in `inject`, which cannot be called without a licence; it never undoes: the driver of its undo does.
 
 mod command;
+mod link_rule;
 mod process_kill;
 mod process_pause;
 mod processes;
+mod proxy_down;
+mod proxy_latency;
+mod proxy_timeout;
 
 use std::future::Future;
 use std::path::Path;
 
 use crate::model::{Name, RunId};
 use crate::safety::{Licence, Undo};
-use crate::scenario::Scenario;
+use crate::scenario::{FaultSpec, Scenario};
 use crate::world::{DriverError, World};
 
 /// What a fault may know of the drill it belongs to.
@@ -45,4 +49,28 @@ pub trait Fault {
         undo: &[Undo],
         licence: Licence<'_>,
     ) -> impl Future<Output = Result<(), DriverError>> + Send;
+}
+
+/// Passes a call on to the kind that a specification names.
+macro_rules! dispatch {
+    ($spec:expr, $kind:ident => $call:expr) => {
+        match $spec {
+            FaultSpec::ProcessKill($kind) => $call,
+            FaultSpec::ProcessPause($kind) => $call,
+            FaultSpec::ProxyLatency($kind) => $call,
+            FaultSpec::ProxyDown($kind) => $call,
+            FaultSpec::ProxyTimeout($kind) => $call,
+            FaultSpec::CommandFault($kind) => $call,
+        }
+    };
+}
+
+impl Fault for FaultSpec {
+    async fn prepare(&self, world: &World, context: FaultContext<'_>) -> Result<Vec<Undo>, DriverError> {
+        dispatch!(self, kind => kind.prepare(world, context).await)
+    }
+
+    async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {
+        dispatch!(self, kind => kind.inject(world, undo, licence).await)
+    }
 }

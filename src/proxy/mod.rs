@@ -1,1 +1,25 @@
-//! The link proxy: one pump does the I/O, rules decide.
+//! The link proxy, a process of its own: one pump does the I/O, rules decide.
+//!
+//! ```text
+//! worker   the process: first line of standard input = assignment, then lease; says Ready or Failed on standard output
+//!   control   a Unix socket that takes orders, one JSON document per line (world::links::protocol)
+//!   link      a listener, its rules, its connections: the only place where rules change
+//!     door      the listening socket: opened, shut (connections refused, port kept), opened again
+//!     carry     the life of one connection
+//!     pump      one per connection: moves bytes as the rules allow
+//!       view      the newest rules, as a connection sees them
+//!       window    what one direction holds back
+//!       rules/    pure decisions, one file per kind
+//! ```
+
+mod carry;
+mod control;
+mod door;
+mod link;
+mod pump;
+pub mod rules;
+mod view;
+mod window;
+mod worker;
+
+pub use worker::proxy_worker;

@@ -1,5 +1,11 @@
 //! Links that faults can bend.
 
+mod client;
+mod holder;
+pub mod host;
+mod place;
+pub mod protocol;
+
 use async_trait::async_trait;
 
 use super::DriverError;

@@ -1,0 +1,18 @@
+//! `proxy-timeout`: turns a link into a black hole.
+
+use super::{Fault, FaultContext, link_rule};
+use crate::model::LinkRule;
+use crate::safety::{Licence, Undo};
+use crate::scenario::fault::ProxyTimeout;
+use crate::world::{DriverError, World};
+
+impl Fault for ProxyTimeout {
+    async fn prepare(&self, world: &World, context: FaultContext<'_>) -> Result<Vec<Undo>, DriverError> {
+        link_rule::prepare(world, &self.proxy, context)
+    }
+
+    async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {
+        let rule = LinkRule::Timeout {};
+        link_rule::inject(world, undo, &rule, licence).await
+    }
+}
