@@ -94,13 +94,14 @@ impl Journal {
     ///
     /// # Errors
     /// As [`super::residue()`].
-    pub fn reopen(path: &Path) -> Result<Journal, Damage> {
+    pub fn reopen(path: &Path) -> Result<(Journal, Header), Damage> {
         let (reading, bytes) = read_file(path)?;
+        let header = reading.header.clone();
         let medium: (Box<dyn Medium>, _) = match FileMedium::open(path) {
             Ok(medium) => (Box::new(medium), None),
             Err(e) => (Box::new(super::Memory::holding(bytes.clone())), Some(e.to_string())),
         };
-        Ok(Journal::resumed(path, reading, &bytes, medium, &Place::here()))
+        Ok((Journal::resumed(path, reading, &bytes, medium, &Place::here()), header))
     }
 
     /// As [`Journal::reopen`], from any medium that holds `bytes`.

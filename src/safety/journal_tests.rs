@@ -250,7 +250,7 @@ fn a_journal_file_lives_through_its_runner() {
     assert_eq!(header_at(&path).expect("it is sound").run.0, "run-9");
     let left = residue(&path).expect("it is sound");
     assert!(left[0].same_world());
-    let again = Journal::reopen(&path).expect("it is sound");
+    let (again, _) = Journal::reopen(&path).expect("it is sound");
     again.disarm_residue(&left[0], RESTORED.into()).expect("it is recorded");
     assert_eq!(residue(&path).expect("it is sound"), []);
     assert!(Journal::create(dir.path(), &header("run-9")).is_err(), "a journal is never written over");
