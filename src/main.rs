@@ -1,3 +1,10 @@
 //! The binary: see the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some("load-worker") => simulacro::observe::load::load_worker(),
+        _ => ExitCode::from(2),
+    }
+}

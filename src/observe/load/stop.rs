@@ -1,0 +1,82 @@
+//! The one word that ends a worker: shared by its threads and its tasks.
+
+use tokio::sync::watch;
+
+use crate::timeline::load_line::EndReason;
+
+/// Whether to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Course {
+    /// Requests may start.
+    Run,
+    /// None may; those under way have until the raw time to be answered.
+    Stop {
+        /// Why.
+        reason: EndReason,
+        /// In nanoseconds of the raw clock.
+        until: i64,
+    },
+}
+
+/// Says when to stop.
+#[derive(Debug)]
+pub struct Stopper(watch::Sender<Course>);
+
+/// Hears when to stop.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<Course>);
+
+/// A pair of both.
+pub fn channel() -> (Stopper, Stop) {
+    let (tx, rx) = watch::channel(Course::Run);
+    (Stopper(tx), Stop(rx))
+}
+
+impl Stopper {
+    /// Stops; the first reason stays, the earliest deadline counts.
+    pub fn stop(&self, reason: EndReason, until: i64) {
+        self.0.send_modify(|course| match course {
+            Course::Run => *course = Course::Stop { reason, until },
+            Course::Stop { until: deadline, .. } => *deadline = (*deadline).min(until),
+        });
+    }
+}
+
+impl Stop {
+    /// Whether a stop was called. A vanished [`Stopper`] counts as one.
+    pub fn called(&self) -> bool {
+        self.0.has_changed().is_err() || *self.0.borrow() != Course::Run
+    }
+
+    /// The reason and the deadline of a stop.
+    pub fn course(&self) -> Course {
+        self.0.borrow().clone()
+    }
+
+    /// Waits for a stop.
+    pub async fn wait(&mut self) {
+        // An error means that nobody can call a stop any more, which is one.
+        let _ = self.0.wait_for(|course| *course != Course::Run).await;
+    }
+
+    /// Waits until the course differs from the one last seen by this receiver.
+    pub async fn changed(&mut self) {
+        let _ = self.0.changed().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reason_stays_and_the_earliest_deadline_counts() {
+        let (stopper, stop) = channel();
+        assert!(!stop.called());
+        stopper.stop(EndReason::Stopped, 500);
+        stopper.stop(EndReason::LeaseEnded, 100);
+        stopper.stop(EndReason::LeaseEnded, 300);
+        assert!(stop.called());
+        assert_eq!(stop.course(), Course::Stop { reason: EndReason::Stopped, until: 100 });
+    }
+}
