@@ -1,5 +1,6 @@
 //! What happened, as data: events, observations, windows, and pure queries over them.
 
 pub mod event;
+pub mod hist;
 pub mod load_line;
 pub mod restore;

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// A timer on the raw clock.
@@ -20,7 +21,9 @@ impl Alarm {
     /// When no file can be opened, or the runtime has no I/O driver.
     pub fn new() -> io::Result<Alarm> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        Ok(Alarm(AsyncFd::register(timerfd_create(TimerfdClockId::Monotonic, flags)?)?))
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        // SAFETY: an OwnedFd is one open descriptor, always the same, until it is dropped with the AsyncFd that owns it.
+        Ok(Alarm(unsafe { AsyncFd::register_with_interest(timer, Interest::READABLE) }?))
     }
 
     /// Waits until the raw time `at`; at once when that is past.

@@ -3,18 +3,41 @@
 use std::collections::BTreeMap;
 
 use super::recorder::{Grid, Key, Taken, Tally};
-use crate::timeline::load_line::Totals;
+use crate::timeline::load_line::WINDOW_MS;
 
 /// An unchanged window with unanswered requests is told again after this, in nanoseconds.
 const REPEAT_AFTER: i64 = 1_000_000_000;
+
+/// A round that is later than this after the one before, in nanoseconds, does not vouch for what lies between: this
+/// process may have been stopped.
+const VOUCHED: u64 = 1_000 / WINDOW_MS;
+
+/// Sums over all windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Requests that should have started.
+    pub intended: u64,
+    /// Handed to a sender.
+    pub started: u64,
+    /// Good answers.
+    pub ok: u64,
+    /// Failures.
+    pub err: u64,
+    /// Found every sender waiting.
+    pub dropped: u64,
+    /// Did not leave for reasons of our own.
+    pub not_sent: u64,
+    /// Unanswered.
+    pub pending: u64,
+}
 
 /// News of one window and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
     /// The window, and the index of the name.
     pub key: Key,
-    /// How many further windows are in it.
-    pub merged: u64,
+    /// Whether further windows are in it.
+    pub merged: bool,
     /// The raw time it describes.
     pub at: i64,
     /// Nothing more will come.
@@ -27,23 +50,14 @@ pub struct Update {
     pub oldest: Option<i64>,
 }
 
-/// The news of one round.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Round {
-    /// When it was made.
-    pub at: i64,
-    /// Windows with news, in order.
-    pub updates: Vec<Update>,
-    /// Everything intended before this window has been told.
-    pub through: u64,
-}
-
 /// What is known of windows that may still change.
 #[derive(Debug)]
 pub struct Collector {
     grid: Grid,
     open: BTreeMap<Key, OpenWindow>,
     totals: Totals,
+    /// Every window before this one has been told, or is not vouched for.
+    told_through: u64,
 }
 
 #[derive(Debug, Default)]
@@ -54,9 +68,10 @@ struct OpenWindow {
 }
 
 impl Collector {
-    /// Nothing known yet.
-    pub fn new(grid: Grid) -> Self {
-        Collector { grid, open: BTreeMap::new(), totals: Totals::default() }
+    /// Nothing known yet; the first request is meant for the raw time `start`.
+    pub fn new(grid: Grid, start: i64) -> Self {
+        let told_through = grid.window_of(start);
+        Collector { grid, open: BTreeMap::new(), totals: Totals::default(), told_through }
     }
 
     /// The sums over all windows so far.
@@ -66,7 +81,7 @@ impl Collector {
 
     /// Takes in what the shards held at `now`. A window is told once its end has been reached by every shard, so that most
     /// windows need one line. With `closing`, everything is told: no request will start any more.
-    pub fn collect(&mut self, taken: Vec<Taken>, now: i64, closing: bool) -> Round {
+    pub fn collect(&mut self, taken: Vec<Taken>, now: i64, closing: bool) -> Vec<Update> {
         let cursor = taken.iter().map(|t| t.cursor).min().unwrap_or(now).min(now);
         let through = self.grid.window_of(cursor);
         let mut pending: BTreeMap<Key, (u64, i64)> = BTreeMap::new();
@@ -97,7 +112,7 @@ impl Collector {
             }
             updates.push(Update {
                 key: *key,
-                merged: 0,
+                merged: false,
                 at: now,
                 last: count == 0,
                 tally: std::mem::take(&mut window.held),
@@ -107,7 +122,29 @@ impl Collector {
             window.told = Some((count, now));
             count > 0
         });
-        Round { at: now, updates, through }
+        self.add_empty_windows(&mut updates, through, now);
+        updates
+    }
+
+    /// Says of every window that has ended without any request that it was empty: silence would mean that we were blind.
+    fn add_empty_windows(&mut self, updates: &mut Vec<Update>, through: u64, now: i64) {
+        // A closing cursor lies beyond every window; only those that have ended by now can be called empty.
+        let through = through.min(self.grid.window_of(now));
+        for window in self.told_through.max(through.saturating_sub(VOUCHED))..through {
+            if !updates.iter().any(|update| update.key.0 == window) {
+                updates.push(Update {
+                    key: (window, 0),
+                    merged: false,
+                    at: now,
+                    last: true,
+                    tally: Tally::default(),
+                    pending: 0,
+                    oldest: None,
+                });
+            }
+        }
+        self.told_through = self.told_through.max(through);
+        updates.sort_by_key(|update| update.key);
     }
 
     fn count(&mut self, tally: &Tally) {
@@ -118,7 +155,5 @@ impl Collector {
         totals.err += tally.err.len();
         totals.dropped += tally.dropped;
         totals.not_sent += tally.not_sent;
-        totals.late += tally.late;
-        totals.saturated += tally.saturated;
     }
 }

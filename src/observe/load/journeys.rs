@@ -50,13 +50,13 @@ mod on_goose {
     use goose::{GooseAttack, GooseError};
     use tokio::runtime::Runtime;
 
+    use super::super::reason::Reason;
     use super::super::recorder::Outcome;
-    use super::super::sender::{io_source, is_local};
+    use super::super::sender::{io_source, of_hyper};
     use super::super::stop::Course;
     use super::*;
     use crate::clock::raw_now;
     use crate::scenario::profile::{Journey, WaitTime};
-    use crate::timeline::load_line::Cause;
 
     /// After a connection failed, a user rests this long: twenty eager users made 11,000 failures a second without it.
     const BACK_OFF: Duration = Duration::from_millis(10);
@@ -221,8 +221,12 @@ mod on_goose {
             let plan = &self.stream.plan;
             let prepared = plan.request(place);
             let seq = self.seq.fetch_add(1, Ordering::Relaxed);
-            let Ok(rendered) = plan.rendered(prepared, seq, user, pass) else { return Outcome::NotSent };
-            let Ok(path) = std::str::from_utf8(&rendered.path) else { return Outcome::NotSent };
+            let Ok(rendered) = plan.rendered(prepared, seq, user, pass) else {
+                return Outcome::Bad(Reason::NotHttp);
+            };
+            let Ok(path) = std::str::from_utf8(&rendered.path) else {
+                return Outcome::Bad(Reason::NotHttp);
+            };
             let mut request = self
                 .client
                 .request(prepared.method.clone(), format!("{}{path}", self.stream.target.base))
@@ -238,8 +242,8 @@ mod on_goose {
             };
             match answer.await {
                 Ok(status) if prepared.expect.status_is_good(status) => Outcome::Ok,
-                Ok(_) => Outcome::Failed(Cause::Status),
-                Err(error) => outcome(&error),
+                Ok(status) => Outcome::Bad(Reason::Status(status)),
+                Err(error) => Outcome::Bad(of_reqwest(&error)),
             }
         }
     }
@@ -254,7 +258,7 @@ mod on_goose {
             let ticket = users.stream.shard.begin_now(users.stream.plan.request(self.place).name);
             let outcome = users.send(self.place, user, pass).await;
             users.stream.shard.finish(ticket, outcome, raw_now());
-            if matches!(outcome, Outcome::NotSent | Outcome::Failed(Cause::Connect | Cause::Closed)) {
+            if matches!(outcome, Outcome::Bad(reason) if reason.calls_for_rest()) {
                 tokio::time::sleep(BACK_OFF).await;
             }
             if let Some(WaitTime { min, max }) = self.wait {
@@ -265,31 +269,25 @@ mod on_goose {
         }
     }
 
-    fn outcome(error: &reqwest::Error) -> Outcome {
-        let io = io_source(error);
-        if io.is_some_and(is_local) || unresolved(error) {
-            return Outcome::NotSent;
+    /// What an error of the client's says about whose fault it is.
+    fn of_reqwest(error: &reqwest::Error) -> Reason {
+        if error.is_builder() {
+            return Reason::NotHttp;
         }
-        Outcome::Failed(if error.is_timeout() {
-            Cause::Timeout
-        } else if error.is_connect() {
-            Cause::Connect
-        } else if io.is_some() || error.is_body() || closed_early(error) {
-            Cause::Closed
-        } else {
-            Cause::Protocol
-        })
-    }
-
-    /// Whether the resolver failed: the client says so only in words.
-    fn unresolved(error: &reqwest::Error) -> bool {
-        sources(error).any(|e| e.to_string().contains("dns error"))
-    }
-
-    fn closed_early(error: &reqwest::Error) -> bool {
-        sources(error)
-            .filter_map(|e| e.downcast_ref::<hyper::Error>())
-            .any(|e| e.is_incomplete_message() || e.is_canceled() || e.is_closed())
+        // The client tells a failed look-up only in words.
+        if sources(error).any(|e| e.to_string().contains("dns error")) {
+            return Reason::Unresolved;
+        }
+        if error.is_timeout() {
+            return Reason::Timeout;
+        }
+        if error.is_connect() {
+            return io_source(error).map_or(Reason::Connect(0), Reason::of_connecting);
+        }
+        match sources(error).find_map(|e| e.downcast_ref::<hyper::Error>()) {
+            Some(inner) => of_hyper(inner),
+            None => io_source(error).map_or(Reason::Closed, Reason::of_connection),
+        }
     }
 
     fn sources(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {

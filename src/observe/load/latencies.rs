@@ -5,7 +5,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::timeline::load_line::HIST_MAX_MICROS;
+use crate::timeline::hist::HIST_MAX_MICROS;
 
 /// The list is packed when it reaches this length.
 const PACK_AT: usize = 1024;
@@ -131,7 +131,7 @@ fn merged(left: &[(u32, u32)], right: &[(u32, u32)]) -> Vec<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::load_line::new_hist;
+    use crate::timeline::hist::new_hist;
     use proptest::prelude::*;
 
     fn any_micros() -> impl Strategy<Value = u32> {

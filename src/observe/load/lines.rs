@@ -7,12 +7,13 @@ use super::collector::Update;
 use super::latencies::Latencies;
 use super::outbox::Batch;
 use super::recorder::Tally;
+use crate::clock::cpu_time;
 use crate::model::Name;
-use crate::timeline::load_line::{Beat, End, MAX_LINE, Window, WorkerLine, encode_hist, new_hist};
+use crate::timeline::hist::{encode_hist, new_hist};
+use crate::timeline::load_line::{MAX_LINE, WindowLine, WorkerEnd, WorkerLine};
 
 /// Makes lines, and numbers them.
 pub struct Lines {
-    worker: Name,
     names: Vec<Name>,
     seq: u64,
     hist: Histogram<u32>,
@@ -21,35 +22,30 @@ pub struct Lines {
 
 impl Lines {
     /// For a worker whose requests have these names.
-    pub fn new(worker: Name, names: Vec<Name>) -> Self {
-        Lines { worker, names, seq: 0, hist: new_hist(), serializer: V2DeflateSerializer::new() }
+    pub fn new(names: Vec<Name>) -> Self {
+        Lines { names, seq: 0, hist: new_hist(), serializer: V2DeflateSerializer::new() }
     }
 
     /// Hands each line of a batch, with its line end, to `write`, and stops at the first error.
     pub fn write<E>(&mut self, batch: Batch, mut write: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
         if let Some(hello) = batch.hello {
-            let seq = self.next_seq();
-            write(&json(&WorkerLine::Hello(crate::timeline::load_line::Hello { seq, ..hello })))?;
+            write(&json(&WorkerLine::Hello(hello)))?;
         }
         for update in batch.updates {
             for text in self.window(update) {
                 write(&text)?;
             }
         }
-        if let Some((at, through)) = batch.beat {
-            let beat = Beat { worker: self.worker.clone(), seq: self.next_seq(), at, through };
-            write(&json(&WorkerLine::Beat(beat)))?;
-        }
-        if let Some((at, reason, totals)) = batch.end {
-            let end = End { worker: self.worker.clone(), seq: self.next_seq(), at, reason, totals };
+        if let Some(totals) = batch.end {
+            let end = WorkerEnd {
+                lines: self.seq,
+                started: totals.started,
+                pending: totals.pending,
+                cpu_us: cpu_time() as u64 / 1000,
+            };
             write(&json(&WorkerLine::End(end)))?;
         }
         Ok(())
-    }
-
-    fn next_seq(&mut self) -> u64 {
-        self.seq += 1;
-        self.seq - 1
     }
 
     /// One line, or several when it would be too long.
@@ -58,7 +54,7 @@ impl Lines {
         let mut lines = Vec::new();
         while let Some(update) = todo.pop() {
             let seq = self.seq;
-            let text = json(&WorkerLine::Window(self.line(&update, seq)));
+            let text = json(&WorkerLine::Window(Box::new(self.line(&update, seq))));
             if text.len() > MAX_LINE
                 && let Some((first, second)) = halves(&update)
             {
@@ -72,31 +68,29 @@ impl Lines {
         lines
     }
 
-    fn line(&mut self, update: &Update, seq: u64) -> Window {
+    fn line(&mut self, update: &Update, seq: u64) -> WindowLine {
         let tally = &update.tally;
-        Window {
-            worker: self.worker.to_string(),
+        WindowLine {
+            worker: 0,
             seq,
             window: update.key.0,
             merged: update.merged,
             name: self.names.get(usize::from(update.key.1)).map_or_else(String::new, Name::to_string),
-            at: update.at,
-            last: update.last,
             intended: tally.intended,
             started: tally.started,
             ok: tally.ok.len(),
             err: tally.err.len(),
             dropped: tally.dropped,
             not_sent: tally.not_sent,
-            late: tally.late,
-            late_max: tally.late_max,
+            late_max: tally.late_max.max(0) as u64,
             saturated: tally.saturated,
             pending: update.pending,
-            oldest: update.oldest.map_or(0, |intended| update.at - intended),
-            causes: tally.causes.clone(),
+            oldest: update.oldest.map_or(0, |intended| (update.at - intended).max(0) as u64),
             hist_ok: self.encode(&tally.ok),
             hist_err: self.encode(&tally.err),
             slots: tally.slots.clone(),
+            is_final: update.last,
+            why: tally.why.map(|reason| reason.to_string()),
         }
     }
 

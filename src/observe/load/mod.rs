@@ -12,6 +12,7 @@
 pub mod collector;
 pub mod latencies;
 pub mod pacer;
+pub mod reason;
 pub mod recorder;
 pub mod stop;
 
@@ -22,6 +23,7 @@ mod open;
 mod outbox;
 mod plan;
 mod sender;
+mod start;
 mod worker;
 
 pub use worker::load_worker;

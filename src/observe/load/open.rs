@@ -17,11 +17,11 @@ use tokio::time::timeout;
 use super::alarm::Alarm;
 use super::pacer::Pacer;
 use super::plan::Plan;
+use super::reason::Reason;
 use super::recorder::{Outcome, Shard, Ticket};
-use super::sender::{Connection, Trouble, Wire};
+use super::sender::{Connection, Wire};
 use super::stop::{Course, Stop};
 use crate::clock::raw_now;
-use crate::timeline::load_line::Cause;
 
 /// A lane's share of the rate, per second, above which another lane helps.
 const LANE_RATE: f64 = 10_000.0;
@@ -201,7 +201,7 @@ impl Lane {
             let Some(job) = seat.job.take() else { continue };
             let outcome = self.send(&seat, &mut connection, &job).await;
             self.shard.finish(job.ticket, outcome, raw_now());
-            if matches!(outcome, Outcome::NotSent | Outcome::Failed(Cause::Connect | Cause::Closed)) {
+            if matches!(outcome, Outcome::Bad(reason) if reason.calls_for_rest()) {
                 tokio::time::sleep(BACK_OFF).await;
             }
             self.free.borrow_mut().push(seat.clone());
@@ -211,13 +211,15 @@ impl Lane {
     async fn send(&self, seat: &Seat, connection: &mut Option<Connection>, job: &Job) -> Outcome {
         let plan = &self.stream.plan;
         let prepared = plan.request(job.place);
-        let Ok(rendered) = plan.rendered(prepared, job.n, seat.number, job.n) else { return Outcome::NotSent };
+        let Ok(rendered) = plan.rendered(prepared, job.n, seat.number, job.n) else {
+            return Outcome::Bad(Reason::NotHttp);
+        };
         let exchange = self.stream.wire.exchange(connection, prepared, rendered);
         match timeout(self.stream.timeout, exchange).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(trouble)) => trouble.into(),
+            Ok(Ok(())) => Outcome::Ok,
+            Ok(Err(reason)) => Outcome::Bad(reason),
             // The exchange took the connection with it, so that a late answer meets no other request.
-            Err(_elapsed) => Trouble::Target(Cause::Timeout).into(),
+            Err(_elapsed) => Outcome::Bad(Reason::Timeout),
         }
     }
 

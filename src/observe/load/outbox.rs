@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::collector::{Round, Update};
-use crate::timeline::load_line::{EndReason, Hello, Totals};
+use super::collector::{Totals, Update};
+use crate::timeline::load_line::Hello;
 
 /// How many windows wait before the oldest are merged: one minute.
 pub const MOST_WINDOWS: usize = 600;
@@ -16,10 +16,8 @@ pub struct Batch {
     pub hello: Option<Hello>,
     /// News, by window.
     pub updates: Vec<Update>,
-    /// Time and extent of the last round.
-    pub beat: Option<(i64, u64)>,
-    /// The last line: time, reason and sums.
-    pub end: Option<(i64, EndReason, Totals)>,
+    /// The last line.
+    pub end: Option<Totals>,
 }
 
 /// What waits.
@@ -33,8 +31,7 @@ pub struct Outbox {
 struct State {
     hello: Option<Hello>,
     windows: BTreeMap<u64, BTreeMap<u16, Update>>,
-    beat: Option<(i64, u64)>,
-    end: Option<(i64, EndReason, Totals)>,
+    end: Option<Totals>,
 }
 
 impl Outbox {
@@ -45,36 +42,35 @@ impl Outbox {
     }
 
     /// A round of news. Never waits.
-    pub fn put(&self, round: Round) {
+    pub fn put(&self, updates: Vec<Update>) {
         let mut state = self.lock();
-        for update in round.updates {
+        for update in updates {
             let names = state.windows.entry(update.key.0).or_default();
             add(names, update);
         }
         while state.windows.len() > MOST_WINDOWS {
             state.merge_oldest();
         }
-        state.beat = Some((round.at, round.through));
         drop(state);
         self.news.notify_one();
     }
 
     /// The last line; the writer ends after it.
-    pub fn end(&self, at: i64, reason: EndReason, totals: Totals) {
-        self.lock().end = Some((at, reason, totals));
+    pub fn end(&self, totals: Totals) {
+        self.lock().end = Some(totals);
         self.news.notify_one();
     }
 
     /// Waits for news and takes all there is.
     pub fn take(&self) -> Batch {
         let mut state = self.lock();
-        while state.hello.is_none() && state.beat.is_none() && state.end.is_none() {
+        while state.hello.is_none() && state.windows.is_empty() && state.end.is_none() {
             // Without a limit on purpose: this thread has nothing else to do, and the process ends without it.
             state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let state = std::mem::take(&mut *state);
         let updates = state.windows.into_values().flat_map(BTreeMap::into_values).collect();
-        Batch { hello: state.hello, updates, beat: state.beat, end: state.end }
+        Batch { hello: state.hello, updates, end: state.end }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -89,16 +85,15 @@ impl State {
             return;
         };
         for mut update in newer.into_values() {
-            let through = update.key.0 + update.merged;
             let name = update.key.1;
             update.key.0 = first;
-            update.merged = through - first;
+            update.merged = true;
             update.tally.slots.clear();
             match older.get_mut(&name) {
                 Some(earlier) => {
                     earlier.tally.slots.clear();
                     earlier.tally.absorb(update.tally);
-                    earlier.merged = earlier.merged.max(update.merged);
+                    earlier.merged = true;
                     earlier.pending += update.pending;
                     earlier.oldest = [earlier.oldest, update.oldest].into_iter().flatten().min();
                     earlier.last &= update.last;

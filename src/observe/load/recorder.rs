@@ -7,17 +7,20 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::latencies::{Latencies, micros};
+use super::reason::Reason;
 use crate::clock::raw_now;
-use crate::timeline::load_line::{Assignment, Cause, LATE_NANOS, SLOT_MS, Slot};
+use crate::timeline::load_line::{SLOT_MS, Slot, WINDOW_MS};
 
-/// The nanoseconds of a slot.
-const SLOT_NANOS: i64 = SLOT_MS as i64 * 1_000_000;
+/// The length of a slot, in nanoseconds.
+const SLOT: i64 = SLOT_MS as i64 * 1_000_000;
+/// The length of a window, in nanoseconds.
+const WINDOW: i64 = WINDOW_MS as i64 * 1_000_000;
 
 /// Windows and slots on the raw clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
-    epoch: i64,
-    window: i64,
+    /// The raw time at which window 0 begins.
+    pub epoch: i64,
 }
 
 /// A window's number, and the index of a request's name.
@@ -34,14 +37,12 @@ pub struct Tally {
     pub dropped: u64,
     /// Did not leave for reasons of our own.
     pub not_sent: u64,
-    /// Started late.
-    pub late: u64,
     /// The latest start, in nanoseconds.
     pub late_max: i64,
     /// Beyond the histogram's range.
     pub saturated: u64,
-    /// Failures by cause.
-    pub causes: BTreeMap<Cause, u64>,
+    /// The first reason for a failure.
+    pub why: Option<Reason>,
     /// Latencies of the good answers.
     pub ok: Latencies,
     /// Latencies of the failures.
@@ -55,10 +56,8 @@ pub struct Tally {
 pub enum Outcome {
     /// A good answer, wholly received.
     Ok,
-    /// Failed.
-    Failed(Cause),
-    /// It did not leave, for reasons of our own.
-    NotSent,
+    /// Failed, or did not leave.
+    Bad(Reason),
 }
 
 /// A request under way; give it back with [`Shard::finish`].
@@ -99,24 +98,19 @@ pub struct Taken {
 }
 
 impl Grid {
-    /// The grid of an assignment.
-    pub fn of(assignment: &Assignment) -> Self {
-        Grid { epoch: assignment.epoch_raw, window: i64::from(assignment.window_ms.max(SLOT_MS)) * 1_000_000 }
-    }
-
     /// The window that a raw time lies in; times before the epoch count to the first.
     pub fn window_of(&self, raw: i64) -> u64 {
-        u64::try_from((raw - self.epoch).div_euclid(self.window)).unwrap_or(0)
+        u64::try_from((raw - self.epoch).div_euclid(WINDOW)).unwrap_or(0)
     }
 
     /// The raw time at which the first window that begins at `raw` or later begins.
     pub fn next_begin(&self, raw: i64) -> i64 {
         let windows = (raw - self.epoch).max(0) as u64;
-        self.epoch + windows.div_ceil(self.window as u64) as i64 * self.window
+        self.epoch + windows.div_ceil(WINDOW as u64) as i64 * WINDOW
     }
 
-    fn slot_of(&self, raw: i64) -> u16 {
-        ((raw - self.epoch).max(0) % self.window / SLOT_NANOS) as u16
+    fn slot_of(&self, raw: i64) -> u8 {
+        ((raw - self.epoch).max(0) % WINDOW / SLOT) as u8
     }
 }
 
@@ -127,19 +121,15 @@ impl Tally {
         self.started += other.started;
         self.dropped += other.dropped;
         self.not_sent += other.not_sent;
-        self.late += other.late;
         self.late_max = self.late_max.max(other.late_max);
         self.saturated += other.saturated;
-        for (cause, count) in other.causes {
-            *self.causes.entry(cause).or_default() += count;
-        }
+        self.why = self.why.or(other.why);
         self.ok.absorb(other.ok);
         self.err.absorb(other.err);
         for slot in other.slots {
             let mine = self.slot(slot.slot);
             mine.ok += slot.ok;
-            mine.err += slot.err;
-            mine.dropped += slot.dropped;
+            mine.bad += slot.bad;
             mine.max_us = mine.max_us.max(slot.max_us);
         }
     }
@@ -149,7 +139,7 @@ impl Tally {
         self.intended == 0 && self.dropped == 0 && self.not_sent == 0 && self.ok.is_empty() && self.err.is_empty()
     }
 
-    fn slot(&mut self, slot: u16) -> &mut Slot {
+    fn slot(&mut self, slot: u8) -> &mut Slot {
         let at = match self.slots.binary_search_by_key(&slot, |s| s.slot) {
             Ok(at) => at,
             Err(at) => {
@@ -197,13 +187,16 @@ impl Shard {
                 slot.ok += 1;
                 slot.max_us = slot.max_us.max(latency);
             }
-            Outcome::Failed(cause) => {
-                tally.err.push(latency);
-                tally.saturated += u64::from(beyond);
-                *tally.causes.entry(cause).or_default() += 1;
-                tally.slot(slot).err += 1;
+            Outcome::Bad(reason) => {
+                tally.why.get_or_insert(reason);
+                if reason.is_ours() {
+                    tally.not_sent += 1;
+                } else {
+                    tally.err.push(latency);
+                    tally.saturated += u64::from(beyond);
+                    tally.slot(slot).bad += 1;
+                }
             }
-            Outcome::NotSent => tally.not_sent += 1,
         }
     }
 
@@ -214,15 +207,17 @@ impl Shard {
         let tally = state.tally(&self.grid, name, intended);
         tally.intended += 1;
         tally.dropped += 1;
-        tally.slot(slot).dropped += 1;
+        tally.why.get_or_insert(Reason::Dropped);
+        tally.slot(slot).bad += 1;
     }
 
-    /// A request did not start, for reasons of our own.
+    /// A request did not start, because this process was too late for it.
     pub fn not_sent(&self, name: u16, intended: i64) {
         let mut state = self.lock();
         let tally = state.tally(&self.grid, name, intended);
         tally.intended += 1;
         tally.not_sent += 1;
+        tally.why.get_or_insert(Reason::TooLate);
     }
 
     /// Every request intended before `cursor` has been written down.
@@ -265,7 +260,6 @@ impl State {
         let tally = self.tally(grid, name, intended);
         tally.intended += 1;
         tally.started += 1;
-        tally.late += u64::from(lateness > LATE_NANOS);
         tally.late_max = tally.late_max.max(lateness);
         let place = self.free.pop().unwrap_or_else(|| {
             self.under_way.push(None);
@@ -281,7 +275,7 @@ mod tests {
     use super::*;
 
     fn grid() -> Grid {
-        Grid { epoch: 1_000, window: 100_000_000 }
+        Grid { epoch: 1_000 }
     }
 
     #[test]
@@ -293,9 +287,9 @@ mod tests {
         assert_eq!(taken.pending[&(1, 0)], (1, intended));
         shard.finish(ticket, Outcome::Ok, intended + 2_000_000_000);
         let tally = &shard.take().tallies[&(1, 0)];
-        assert_eq!(tally.slots, [Slot { slot: 2, ok: 1, err: 0, dropped: 0, max_us: 2_000_000 }]);
+        assert_eq!(tally.slots, [Slot { slot: 2, ok: 1, bad: 0, max_us: 2_000_000 }]);
         let started = &taken.tallies[&(1, 0)];
-        assert_eq!((started.late, started.late_max, started.started), (1, 15_000_000, 1));
+        assert_eq!((started.late_max, started.started, started.intended), (15_000_000, 1, 1));
     }
 
     #[test]
@@ -310,7 +304,7 @@ mod tests {
         let shard = Shard::new(grid(), None);
         for _ in 0..10 {
             let ticket = shard.begin_now(0);
-            shard.finish(ticket, Outcome::NotSent, raw_now());
+            shard.finish(ticket, Outcome::Bad(Reason::Unresolved), raw_now());
         }
         assert_eq!(shard.under_way(), 0);
         assert_eq!(shard.lock().under_way.len(), 1);

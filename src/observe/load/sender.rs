@@ -17,8 +17,7 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
 use super::plan::{Prepared, Rendered, Target};
-use super::recorder::Outcome;
-use crate::timeline::load_line::Cause;
+use super::reason::Reason;
 
 /// What every sender of a stream shares.
 #[derive(Debug)]
@@ -36,24 +35,6 @@ pub struct Connection {
     task: AbortHandle,
 }
 
-/// How a request went, when it did not go well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// The target's part.
-    Target(Cause),
-    /// Our own.
-    Local,
-}
-
-impl From<Trouble> for Outcome {
-    fn from(trouble: Trouble) -> Outcome {
-        match trouble {
-            Trouble::Target(cause) => Outcome::Failed(cause),
-            Trouble::Local => Outcome::NotSent,
-        }
-    }
-}
-
 impl Drop for Connection {
     fn drop(&mut self) {
         self.task.abort();
@@ -69,18 +50,18 @@ impl Wire {
     }
 
     /// Opens a connection.
-    pub async fn connect(&self) -> Result<Connection, Trouble> {
+    pub async fn connect(&self) -> Result<Connection, Reason> {
         let stream = match self.address {
-            Some(address) => TcpStream::connect(address).await.map_err(connect_trouble)?,
+            Some(address) => TcpStream::connect(address).await.map_err(|e| Reason::of_connecting(&e))?,
             None => {
                 let host = (self.target.host.as_str(), self.target.port);
                 // A name that cannot be resolved says nothing about the target.
-                let addresses = tokio::net::lookup_host(host).await.map_err(|_| Trouble::Local)?;
+                let addresses = tokio::net::lookup_host(host).await.map_err(|_| Reason::Unresolved)?;
                 connect_any(addresses).await?
             }
         };
         let _ = stream.set_nodelay(true);
-        let (send, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| trouble(&e))?;
+        let (send, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| of_hyper(&e))?;
         // Errors of the connection reach its requests; here they would only be seen twice.
         let task = tokio::task::spawn_local(async move {
             let _ = connection.await;
@@ -95,7 +76,7 @@ impl Wire {
         connection: &mut Option<Connection>,
         prepared: &Prepared,
         rendered: Rendered,
-    ) -> Result<Outcome, Trouble> {
+    ) -> Result<(), Reason> {
         let mut request = self.request(prepared, rendered)?;
         loop {
             let (mut open, fresh) = match connection.take() {
@@ -104,29 +85,30 @@ impl Wire {
             };
             if open.send.ready().await.is_err() {
                 if fresh {
-                    return Err(Trouble::Target(Cause::Closed));
+                    return Err(Reason::Closed);
                 }
                 continue;
             }
             match open.send.try_send_request(request).await {
                 Ok(answer) => {
-                    let good = prepared.expect.status_is_good(answer.status().as_u16());
+                    let status = answer.status().as_u16();
+                    let good = prepared.expect.status_is_good(status);
                     read_whole(answer.into_body()).await?;
                     *connection = Some(open);
-                    return Ok(if good { Outcome::Ok } else { Outcome::Failed(Cause::Status) });
+                    return if good { Ok(()) } else { Err(Reason::Status(status)) };
                 }
                 // The target closed an idle connection and nothing of the request left: every client tries again.
                 Err(mut failed) => match failed.take_message() {
                     Some(unsent) if !fresh => request = unsent,
-                    _ => return Err(trouble(failed.error())),
+                    _ => return Err(of_hyper(failed.error())),
                 },
             }
         }
     }
 
-    fn request(&self, prepared: &Prepared, rendered: Rendered) -> Result<Request<Full<Bytes>>, Trouble> {
+    fn request(&self, prepared: &Prepared, rendered: Rendered) -> Result<Request<Full<Bytes>>, Reason> {
         // A path that HTTP refuses is the profile's fault and not the target's.
-        let path = PathAndQuery::from_maybe_shared(rendered.path).map_err(|_| Trouble::Local)?;
+        let path = PathAndQuery::from_maybe_shared(rendered.path).map_err(|_| Reason::NotHttp)?;
         let mut request = Request::new(Full::new(rendered.body));
         *request.method_mut() = prepared.method.clone();
         *request.uri_mut() = Uri::from(path);
@@ -138,42 +120,35 @@ impl Wire {
     }
 }
 
-async fn read_whole(mut body: Incoming) -> Result<(), Trouble> {
+async fn read_whole(mut body: Incoming) -> Result<(), Reason> {
     while let Some(frame) = body.frame().await {
-        frame.map_err(|e| trouble(&e))?;
+        frame.map_err(|e| of_hyper(&e))?;
     }
     Ok(())
 }
 
-async fn connect_any(addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpStream, Trouble> {
-    let mut last = Trouble::Local;
+async fn connect_any(addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpStream, Reason> {
+    let mut last = Reason::Unresolved;
     for address in addresses {
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok(stream),
-            Err(error) => last = connect_trouble(error),
+            Err(error) => last = Reason::of_connecting(&error),
         }
     }
     Err(last)
 }
 
-fn connect_trouble(error: io::Error) -> Trouble {
-    if is_local(&error) { Trouble::Local } else { Trouble::Target(Cause::Connect) }
-}
-
 /// What an error of hyper's says about whose fault it is.
-fn trouble(error: &hyper::Error) -> Trouble {
-    if io_source(error).is_some_and(is_local) {
-        return Trouble::Local;
+pub fn of_hyper(error: &hyper::Error) -> Reason {
+    if let Some(io) = io_source(error) {
+        return Reason::of_connection(io);
     }
-    let closed =
-        error.is_incomplete_message() || error.is_canceled() || error.is_closed() || io_source(error).is_some();
     if error.is_timeout() {
-        Trouble::Target(Cause::Timeout)
-    } else if closed || error.is_body_write_aborted() {
-        Trouble::Target(Cause::Closed)
+        Reason::Timeout
+    } else if error.is_parse() {
+        Reason::Protocol
     } else {
-        // What is left is an answer that does not parse.
-        Trouble::Target(Cause::Protocol)
+        Reason::Closed
     }
 }
 
@@ -181,27 +156,18 @@ fn trouble(error: &hyper::Error) -> Trouble {
 pub fn io_source<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e io::Error> {
     let mut at: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = at {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
+        // An I/O error may hold another error and no number: what it holds is looked at next.
+        if let Some(io) = error.downcast_ref::<io::Error>()
+            && io.raw_os_error().is_some()
+        {
             return Some(io);
         }
-        at = error.source();
+        at = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(held) => Some(held),
+            None => error.source(),
+        };
     }
     None
-}
-
-/// Whether an error says that this machine could not send: no files, no ports, no memory, no route of its own.
-pub fn is_local(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let local = [
-        Errno::MFILE,
-        Errno::NFILE,
-        Errno::ADDRNOTAVAIL,
-        Errno::NOBUFS,
-        Errno::NOMEM,
-        Errno::NETUNREACH,
-        Errno::NETDOWN,
-    ];
-    error.raw_os_error().is_some_and(|code| local.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 #[cfg(test)]
@@ -210,18 +176,9 @@ mod tests {
     use rustix::io::Errno;
 
     #[test]
-    fn our_own_troubles_are_told_from_the_targets() {
-        for errno in [Errno::MFILE, Errno::ADDRNOTAVAIL, Errno::NETUNREACH] {
-            assert_eq!(connect_trouble(errno.into()), Trouble::Local);
-        }
-        for errno in [Errno::CONNREFUSED, Errno::HOSTUNREACH, Errno::TIMEDOUT, Errno::CONNRESET] {
-            assert_eq!(connect_trouble(errno.into()), Trouble::Target(Cause::Connect));
-        }
-    }
-
-    #[test]
     fn an_io_error_is_found_below_others() {
         let inner = io::Error::other(io::Error::from(Errno::MFILE));
-        assert!(io_source(&inner).is_some());
+        assert_eq!(io_source(&inner).and_then(io::Error::raw_os_error), Some(Errno::MFILE.raw_os_error()));
+        assert!(io_source(&io::Error::other("nothing below")).is_none());
     }
 }

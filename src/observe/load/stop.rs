@@ -2,17 +2,13 @@
 
 use tokio::sync::watch;
 
-use crate::timeline::load_line::EndReason;
-
 /// Whether to go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Course {
     /// Requests may start.
     Run,
     /// None may; those under way have until the raw time to be answered.
     Stop {
-        /// Why.
-        reason: EndReason,
         /// In nanoseconds of the raw clock.
         until: i64,
     },
@@ -33,11 +29,11 @@ pub fn channel() -> (Stopper, Stop) {
 }
 
 impl Stopper {
-    /// Stops; the first reason stays, the earliest deadline counts.
-    pub fn stop(&self, reason: EndReason, until: i64) {
+    /// Stops; of several deadlines the earliest counts.
+    pub fn stop(&self, until: i64) {
         self.0.send_modify(|course| match course {
-            Course::Run => *course = Course::Stop { reason, until },
-            Course::Stop { until: deadline, .. } => *deadline = (*deadline).min(until),
+            Course::Run => *course = Course::Stop { until },
+            Course::Stop { until: deadline } => *deadline = (*deadline).min(until),
         });
     }
 }
@@ -48,9 +44,9 @@ impl Stop {
         self.0.has_changed().is_err() || *self.0.borrow() != Course::Run
     }
 
-    /// The reason and the deadline of a stop.
+    /// Whether to go on, and the deadline of a stop.
     pub fn course(&self) -> Course {
-        self.0.borrow().clone()
+        *self.0.borrow()
     }
 
     /// Waits for a stop.
@@ -70,13 +66,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_reason_stays_and_the_earliest_deadline_counts() {
+    fn the_earliest_deadline_counts() {
         let (stopper, stop) = channel();
         assert!(!stop.called());
-        stopper.stop(EndReason::Stopped, 500);
-        stopper.stop(EndReason::LeaseEnded, 100);
-        stopper.stop(EndReason::LeaseEnded, 300);
+        stopper.stop(500);
+        stopper.stop(100);
+        stopper.stop(300);
         assert!(stop.called());
-        assert_eq!(stop.course(), Course::Stop { reason: EndReason::Stopped, until: 100 });
+        assert_eq!(stop.course(), Course::Stop { until: 100 });
     }
 }
