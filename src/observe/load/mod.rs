@@ -27,3 +27,6 @@ mod start;
 mod worker;
 
 pub use worker::load_worker;
+
+#[cfg(test)]
+mod tests;
