@@ -271,7 +271,7 @@ fn a_window_too_large_for_a_line_is_split() {
     path.act(Act::Collect { step: 200 });
     path.write();
     let first: Vec<&WindowLine> = path.written.iter().filter(|line| line.window == 0).collect();
-    assert!(first.len() > 2, "only {} lines", first.len());
+    assert!(first.len() >= 2, "one line would be longer than allowed");
     assert!(first.iter().rev().skip(1).all(|line| !line.is_final) && first.last().unwrap().is_final);
     let sum = &sums(&path.written)[&(0, "a".to_owned())];
     assert_eq!((sum.ok, sum.err, sum.hist_ok, sum.hist_err), (40_000, 20_000, 40_000, 20_000));
