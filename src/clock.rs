@@ -63,6 +63,12 @@ impl Clock {
     }
 }
 
+/// The processor time that this process has used, in nanoseconds.
+pub fn cpu_time() -> i64 {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    used.tv_sec * 1_000_000_000 + used.tv_nsec
+}
+
 /// The raw `CLOCK_MONOTONIC` reading, in nanoseconds since an arbitrary point before this boot's first process.
 pub fn raw_now() -> i64 {
     let now = clock_gettime(ClockId::Monotonic);

@@ -21,6 +21,7 @@ pub mod phases;
 pub mod plan;
 pub mod probe;
 pub mod profile;
+pub mod resolve;
 pub mod service;
 pub mod step;
 pub mod target;

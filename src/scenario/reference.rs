@@ -131,6 +131,22 @@ pub fn resolve<E>(text: &str, mut value: impl FnMut(Reference<'_>) -> Result<Str
     Ok(out)
 }
 
+/// A text of a loaded scenario with those references replaced for which `value` gives something; the others, and escapes,
+/// stay as they are.
+pub fn put_in(text: &str, mut value: impl FnMut(&Reference<'_>) -> Option<String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Reference(reference) => {
+                out.push_str(&value(&reference).unwrap_or_else(|| reference.to_string()));
+            }
+            Piece::Escaped(text) | Piece::Literal(text) | Piece::Broken(text, _) => out.push_str(text),
+            Piece::Variable(name) => out.push_str(&format!("${{{name}}}")),
+        }
+    }
+    out
+}
+
 /// Whether an escape must outlive loading, because without it the text would be a reference.
 pub(super) fn escapes_reference(whole: &str) -> bool {
     matches!(pieces(&whole[1..]).first(), Some(Piece::Reference(_)))

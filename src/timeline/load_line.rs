@@ -1,15 +1,20 @@
 //! The line protocol between the runner and its load workers, as data. One JSON object a line, at most 16 KiB.
 //!
-//! Counts are additive: a window's line says what was added since the line before it for the same window and name.
+//! Counts are additive: a window's line says what was added since the line before it for the same window and name. Once all
+//! lines are in, `intended = ok + err + dropped + not_sent + pending`; `ok` is the count of `hist_ok`, `err` that of
+//! `hist_err`. A window with unanswered requests is told again when something changed, and once a second otherwise, until
+//! it is final. A window in which nothing happened has a line of zeros, so that one without any line is blind: its worker
+//! could not report.
 //! Times are raw `CLOCK_MONOTONIC` nanoseconds, so that every process of a machine speaks of the same moments.
 
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Name;
 use crate::scenario::profile::Profile;
+
+pub use crate::scenario::profile::LoadModel;
 
 /// Version of the protocol; a worker of another version is refused.
 pub const PROTOCOL: u32 = 1;
@@ -80,22 +85,12 @@ pub struct Hello {
     pub asked_rate: Option<f64>,
 }
 
-/// Open or closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LoadModel {
-    /// Requests start on schedule, whatever the target does.
-    Open,
-    /// Users wait for each answer.
-    Closed,
-}
-
 /// Part of what happened to the requests of one name whose *intended* start lies in one window.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct WindowLine {
     /// The worker's number.
     pub worker: u32,
-    /// Number of the line, from 0, without gaps: a lost or repeated line is noticed.
+    /// Number of this line among the worker's window lines, from 0, without gaps: a lost or repeated line is noticed.
     pub seq: u64,
     /// Number of the window since the epoch.
     pub window: u64,
@@ -103,7 +98,7 @@ pub struct WindowLine {
     pub name: String,
     /// Requests that should have started.
     pub intended: u64,
-    /// Requests that did start.
+    /// Requests that were handed to a sender.
     pub started: u64,
     /// Requests of this window still unanswered now (not additive: the newest line counts).
     pub pending: u64,
@@ -131,7 +126,8 @@ pub struct WindowLine {
     /// Slots of 10 ms, by intended start, those that are not empty: number within the window, counts, largest latency.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<Slot>,
-    /// This line covers more than its window, because the runner did not read for too long.
+    /// This line covers more than its window, because the runner did not read for a minute: it begins with this window,
+    /// its counts are exact, and it has no slots.
     #[serde(default)]
     pub merged: bool,
     /// Nothing more will come for this window and name.
@@ -162,7 +158,7 @@ pub struct Slot {
 /// A worker's last line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkerEnd {
-    /// Number of lines it wrote before this one.
+    /// Number of window lines it wrote.
     pub lines: u64,
     /// Requests started in all.
     pub started: u64,

@@ -2,5 +2,6 @@
 
 pub mod event;
 pub mod ledger;
+pub mod hist;
 pub mod load_line;
 pub mod restore;

@@ -1,5 +1,9 @@
 //! Load workers: child processes that drive load and report windows.
 
+mod host;
+
+pub use host::HostWorkers;
+
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 

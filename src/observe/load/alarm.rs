@@ -1,0 +1,47 @@
+//! A timer with the kernel's own precision: tokio's is a millisecond, which would be half a small service's latency.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// A timer on the raw clock.
+#[derive(Debug)]
+pub struct Alarm(AsyncFd<OwnedFd>);
+
+impl Alarm {
+    /// A timer; to be used in the runtime that it was made in.
+    ///
+    /// # Errors
+    ///
+    /// When no file can be opened, or the runtime has no I/O driver.
+    pub fn new() -> io::Result<Alarm> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        // SAFETY: an OwnedFd is one open descriptor, always the same, until it is dropped with the AsyncFd that owns it.
+        Ok(Alarm(unsafe { AsyncFd::register_with_interest(timer, Interest::READABLE) }?))
+    }
+
+    /// Waits until the raw time `at`; at once when that is past.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's own, which a valid timer does not have.
+    pub async fn until(&self, at: i64) -> io::Result<()> {
+        let value = Timespec { tv_sec: at / 1_000_000_000, tv_nsec: at % 1_000_000_000 };
+        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+        timerfd_settime(&self.0, TimerfdTimerFlags::ABSTIME, &Itimerspec { it_interval: zero, it_value: value })?;
+        loop {
+            let mut ready = self.0.readable().await?;
+            let mut expirations = [0u8; 8];
+            match ready.try_io(|fd| Ok(rustix::io::read(fd, &mut expirations)?)) {
+                Ok(read) => return read.map(|_| ()),
+                Err(_would_block) => continue,
+            }
+        }
+    }
+}

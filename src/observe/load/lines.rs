@@ -1,0 +1,137 @@
+//! News as lines of the protocol, none longer than allowed.
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2DeflateSerializer;
+
+use super::collector::Update;
+use super::latencies::Latencies;
+use super::outbox::Batch;
+use super::recorder::Tally;
+use crate::clock::cpu_time;
+use crate::model::Name;
+use crate::timeline::hist::{encode_hist, new_hist};
+use crate::timeline::load_line::{MAX_LINE, WindowLine, WorkerEnd, WorkerLine};
+
+/// Makes lines, and numbers them.
+pub struct Lines {
+    names: Vec<Name>,
+    seq: u64,
+    hist: Histogram<u32>,
+    serializer: V2DeflateSerializer,
+}
+
+impl Lines {
+    /// For a worker whose requests have these names.
+    pub fn new(names: Vec<Name>) -> Self {
+        Lines { names, seq: 0, hist: new_hist(), serializer: V2DeflateSerializer::new() }
+    }
+
+    /// Hands each line of a batch, with its line end, to `write`, and stops at the first error.
+    pub fn write<E>(&mut self, batch: Batch, mut write: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
+        if let Some(hello) = batch.hello {
+            write(&json(&WorkerLine::Hello(hello)))?;
+        }
+        for update in batch.updates {
+            for text in self.window(update) {
+                write(&text)?;
+            }
+        }
+        if let Some(totals) = batch.end {
+            let end = WorkerEnd {
+                lines: self.seq,
+                started: totals.started,
+                pending: totals.pending,
+                cpu_us: cpu_time() as u64 / 1000,
+            };
+            write(&json(&WorkerLine::End(end)))?;
+        }
+        Ok(())
+    }
+
+    /// One line, or several when it would be too long.
+    fn window(&mut self, update: Update) -> Vec<String> {
+        let mut todo = vec![update];
+        let mut lines = Vec::new();
+        while let Some(update) = todo.pop() {
+            let seq = self.seq;
+            let text = json(&WorkerLine::Window(Box::new(self.line(&update, seq))));
+            if text.len() > MAX_LINE
+                && let Some((first, second)) = halves(&update)
+            {
+                todo.push(second);
+                todo.push(first);
+                continue;
+            }
+            self.seq += 1;
+            lines.push(text);
+        }
+        lines
+    }
+
+    fn line(&mut self, update: &Update, seq: u64) -> WindowLine {
+        let tally = &update.tally;
+        WindowLine {
+            worker: 0,
+            seq,
+            window: update.key.0,
+            merged: update.merged,
+            name: self.names.get(usize::from(update.key.1)).map_or_else(String::new, Name::to_string),
+            intended: tally.intended,
+            started: tally.started,
+            ok: tally.ok.len(),
+            err: tally.err.len(),
+            dropped: tally.dropped,
+            not_sent: tally.not_sent,
+            late_max: tally.late_max.max(0) as u64,
+            saturated: tally.saturated,
+            pending: update.pending,
+            oldest: update.oldest.map_or(0, |intended| (update.at - intended).max(0) as u64),
+            hist_ok: self.encode(&tally.ok),
+            hist_err: self.encode(&tally.err),
+            slots: tally.slots.clone(),
+            is_final: update.last,
+            why: tally.why.map(|reason| reason.to_string()),
+        }
+    }
+
+    fn encode(&mut self, latencies: &Latencies) -> String {
+        if latencies.is_empty() {
+            return String::new();
+        }
+        self.hist.reset();
+        latencies.record_into(&mut self.hist);
+        // The serialiser writes into memory and knows these bounds: it has no way to fail.
+        encode_hist(&self.hist, &mut self.serializer).unwrap_or_default()
+    }
+}
+
+/// Two updates that add up to one: good answers and failures apart, or else half of the latencies each.
+fn halves(update: &Update) -> Option<(Update, Update)> {
+    let Tally { ok, err, .. } = &update.tally;
+    let (first_ok, first_err, second_ok, second_err) = match (ok.is_empty(), err.is_empty()) {
+        (false, false) => (ok.clone(), Latencies::default(), Latencies::default(), err.clone()),
+        (false, true) => {
+            let (low, high) = ok.clone().split()?;
+            (low, Latencies::default(), high, Latencies::default())
+        }
+        (true, false) => {
+            let (low, high) = err.clone().split()?;
+            (Latencies::default(), low, Latencies::default(), high)
+        }
+        (true, true) => return None,
+    };
+    let mut first = update.clone();
+    first.last = false;
+    first.tally.ok = first_ok;
+    first.tally.err = first_err;
+    let mut second = update.clone();
+    second.tally = Tally { ok: second_ok, err: second_err, ..Tally::default() };
+    Some((first, second))
+}
+
+fn json(line: &WorkerLine) -> String {
+    // Only maps with keys that are not text make this fail, and there are none.
+    let mut text = serde_json::to_string(line).unwrap_or_default();
+    text.push('\n');
+    text
+}

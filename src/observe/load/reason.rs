@@ -1,0 +1,106 @@
+//! Why a request failed, or did not leave: small enough to be written down for each, spoken only when a line is made.
+
+use std::fmt;
+use std::io;
+
+/// Why a request failed, or did not leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// No connection was made, with the system's error number.
+    Connect(i32),
+    /// The connection broke before the whole answer was in.
+    Closed,
+    /// No whole answer within the timeout.
+    Timeout,
+    /// The answer was not HTTP.
+    Protocol,
+    /// The status was not a good one.
+    Status(u16),
+    /// Every sender waited for the target.
+    Dropped,
+    /// This machine could not send, with the system's error number.
+    Local(i32),
+    /// The target's name could not be resolved.
+    Unresolved,
+    /// This process was so late that the latency would have been its own.
+    TooLate,
+    /// The template's values made something that HTTP does not allow.
+    NotHttp,
+}
+
+impl Reason {
+    /// Whether the reason lies with us, so that nothing was learnt of the target.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Reason::Local(_) | Reason::Unresolved | Reason::TooLate | Reason::NotHttp)
+    }
+
+    /// Whether the connection was at fault: the next one is not tried at once.
+    pub fn calls_for_rest(self) -> bool {
+        matches!(self, Reason::Connect(_) | Reason::Closed | Reason::Local(_) | Reason::Unresolved)
+    }
+
+    /// What an I/O error while connecting says.
+    pub fn of_connecting(error: &io::Error) -> Reason {
+        let code = error.raw_os_error().unwrap_or(0);
+        if is_local(code) { Reason::Local(code) } else { Reason::Connect(code) }
+    }
+
+    /// What an I/O error on an open connection says.
+    pub fn of_connection(error: &io::Error) -> Reason {
+        let code = error.raw_os_error().unwrap_or(0);
+        if is_local(code) { Reason::Local(code) } else { Reason::Closed }
+    }
+}
+
+/// Whether an error number says that this machine could not send: no files, no ports, no memory, no route of its own.
+fn is_local(code: i32) -> bool {
+    use rustix::io::Errno;
+    let local = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::ADDRNOTAVAIL,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::NETUNREACH,
+        Errno::NETDOWN,
+    ];
+    local.iter().any(|errno| errno.raw_os_error() == code)
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Connect(0) => f.write_str("no connection"),
+            Reason::Connect(code) => write!(f, "no connection: {}", io::Error::from_raw_os_error(*code)),
+            Reason::Closed => f.write_str("connection closed before the answer was complete"),
+            Reason::Timeout => f.write_str("no complete answer within the timeout"),
+            Reason::Protocol => f.write_str("the answer is not HTTP"),
+            Reason::Status(status) => write!(f, "status {status}"),
+            Reason::Dropped => {
+                f.write_str("dropped: every sender waits for an answer; raise max_senders to hold longer")
+            }
+            Reason::Local(code) => write!(f, "not sent: {}", io::Error::from_raw_os_error(*code)),
+            Reason::Unresolved => f.write_str("not sent: the target's name could not be resolved"),
+            Reason::TooLate => f.write_str("not sent: this machine was too busy to send it in time"),
+            Reason::NotHttp => f.write_str("not sent: its path or headers are not allowed in HTTP"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn our_own_troubles_are_told_from_the_targets() {
+        for errno in [Errno::MFILE, Errno::ADDRNOTAVAIL, Errno::NETUNREACH] {
+            assert!(Reason::of_connecting(&errno.into()).is_ours());
+        }
+        for errno in [Errno::CONNREFUSED, Errno::HOSTUNREACH, Errno::TIMEDOUT, Errno::CONNRESET] {
+            assert!(!Reason::of_connecting(&errno.into()).is_ours());
+        }
+        assert_eq!(Reason::of_connection(&Errno::CONNRESET.into()), Reason::Closed);
+        assert!(Reason::of_connecting(&Errno::CONNREFUSED.into()).to_string().contains("refused"));
+    }
+}

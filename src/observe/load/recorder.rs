@@ -1,0 +1,312 @@
+//! Where senders write down what happened: one shard per worker thread, emptied by the collector.
+//!
+//! A shard also knows every request under way, so that what is pending and how old it is can be told exactly while the
+//! target hangs.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::latencies::{Latencies, micros};
+use super::reason::Reason;
+use crate::clock::raw_now;
+use crate::timeline::load_line::{SLOT_MS, Slot, WINDOW_MS};
+
+/// The length of a slot, in nanoseconds.
+const SLOT: i64 = SLOT_MS as i64 * 1_000_000;
+/// The length of a window, in nanoseconds.
+const WINDOW: i64 = WINDOW_MS as i64 * 1_000_000;
+
+/// Windows and slots on the raw clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    /// The raw time at which window 0 begins.
+    pub epoch: i64,
+}
+
+/// A window's number, and the index of a request's name.
+pub type Key = (u64, u16);
+
+/// What happened to the requests of one window and name since the shard was last emptied.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// As in `load_line::Window`, like the rest.
+    pub intended: u64,
+    /// Handed to a sender.
+    pub started: u64,
+    /// Found every sender waiting.
+    pub dropped: u64,
+    /// Did not leave for reasons of our own.
+    pub not_sent: u64,
+    /// The latest start, in nanoseconds.
+    pub late_max: i64,
+    /// Beyond the histogram's range.
+    pub saturated: u64,
+    /// The first reason for a failure.
+    pub why: Option<Reason>,
+    /// Latencies of the good answers.
+    pub ok: Latencies,
+    /// Latencies of the failures.
+    pub err: Latencies,
+    /// Slots in which something happened, ordered.
+    pub slots: Vec<Slot>,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A good answer, wholly received.
+    Ok,
+    /// Failed, or did not leave.
+    Bad(Reason),
+}
+
+/// A request under way; give it back with [`Shard::finish`].
+#[derive(Debug)]
+#[must_use = "a request that is never finished stays pending"]
+pub struct Ticket {
+    place: usize,
+    name: u16,
+    intended: i64,
+}
+
+/// The records of one worker thread.
+#[derive(Debug)]
+pub struct Shard {
+    grid: Grid,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    tallies: BTreeMap<Key, Tally>,
+    /// Intended start and name of each request under way.
+    under_way: Vec<Option<(i64, u16)>>,
+    free: Vec<usize>,
+    /// Every request intended before this has been written down; `None` in a closed model, where that is always now.
+    cursor: Option<i64>,
+}
+
+/// What a shard held.
+#[derive(Debug, Clone, Default)]
+pub struct Taken {
+    /// What happened since it was last emptied.
+    pub tallies: BTreeMap<Key, Tally>,
+    /// How many requests are under way, and the earliest intended start among them.
+    pub pending: BTreeMap<Key, (u64, i64)>,
+    /// Every request intended before this raw time is in, here or earlier.
+    pub cursor: i64,
+}
+
+impl Grid {
+    /// The window that a raw time lies in; times before the epoch count to the first.
+    pub fn window_of(&self, raw: i64) -> u64 {
+        u64::try_from((raw - self.epoch).div_euclid(WINDOW)).unwrap_or(0)
+    }
+
+    /// The raw time at which the first window that begins at `raw` or later begins.
+    pub fn next_begin(&self, raw: i64) -> i64 {
+        let windows = (raw - self.epoch).max(0) as u64;
+        self.epoch + windows.div_ceil(WINDOW as u64) as i64 * WINDOW
+    }
+
+    fn slot_of(&self, raw: i64) -> u8 {
+        ((raw - self.epoch).max(0) % WINDOW / SLOT) as u8
+    }
+}
+
+impl Tally {
+    /// Adds all of `other`.
+    pub fn absorb(&mut self, other: Tally) {
+        self.intended += other.intended;
+        self.started += other.started;
+        self.dropped += other.dropped;
+        self.not_sent += other.not_sent;
+        self.late_max = self.late_max.max(other.late_max);
+        self.saturated += other.saturated;
+        self.why = self.why.or(other.why);
+        self.ok.absorb(other.ok);
+        self.err.absorb(other.err);
+        for slot in other.slots {
+            let mine = self.slot(slot.slot);
+            mine.ok += slot.ok;
+            mine.bad += slot.bad;
+            mine.max_us = mine.max_us.max(slot.max_us);
+        }
+    }
+
+    /// Whether nothing happened.
+    pub fn is_empty(&self) -> bool {
+        self.intended == 0 && self.dropped == 0 && self.not_sent == 0 && self.ok.is_empty() && self.err.is_empty()
+    }
+
+    fn slot(&mut self, slot: u8) -> &mut Slot {
+        let at = match self.slots.binary_search_by_key(&slot, |s| s.slot) {
+            Ok(at) => at,
+            Err(at) => {
+                self.slots.insert(at, Slot { slot, ..Slot::default() });
+                at
+            }
+        };
+        &mut self.slots[at]
+    }
+}
+
+impl Shard {
+    /// An empty shard. `cursor`: the first intended start of an open model; `None` for a closed one.
+    pub fn new(grid: Grid, cursor: Option<i64>) -> Self {
+        let state = State { tallies: BTreeMap::new(), under_way: Vec::new(), free: Vec::new(), cursor };
+        Shard { grid, state: Mutex::new(state) }
+    }
+
+    /// A request meant to start at `intended` starts `now`.
+    pub fn begin(&self, name: u16, intended: i64, now: i64) -> Ticket {
+        self.lock().begin(&self.grid, name, intended, now)
+    }
+
+    /// A request starts now, and was meant to: in a closed model nothing is scheduled. The clock is read behind the lock,
+    /// so that no request can turn up in a window that the collector has seen the end of.
+    pub fn begin_now(&self, name: u16) -> Ticket {
+        let mut state = self.lock();
+        let now = raw_now();
+        state.begin(&self.grid, name, now, now)
+    }
+
+    /// A request ended `now`.
+    pub fn finish(&self, ticket: Ticket, outcome: Outcome, now: i64) {
+        let mut state = self.lock();
+        state.under_way[ticket.place] = None;
+        state.free.push(ticket.place);
+        let slot = self.grid.slot_of(ticket.intended);
+        let tally = state.tally(&self.grid, ticket.name, ticket.intended);
+        let (latency, beyond) = micros(now - ticket.intended);
+        match outcome {
+            Outcome::Ok => {
+                tally.ok.push(latency);
+                tally.saturated += u64::from(beyond);
+                let slot = tally.slot(slot);
+                slot.ok += 1;
+                slot.max_us = slot.max_us.max(latency);
+            }
+            Outcome::Bad(reason) => {
+                tally.why.get_or_insert(reason);
+                if reason.is_ours() {
+                    tally.not_sent += 1;
+                } else {
+                    tally.err.push(latency);
+                    tally.saturated += u64::from(beyond);
+                    tally.slot(slot).bad += 1;
+                }
+            }
+        }
+    }
+
+    /// A request found every sender waiting for the target.
+    pub fn dropped(&self, name: u16, intended: i64) {
+        let slot = self.grid.slot_of(intended);
+        let mut state = self.lock();
+        let tally = state.tally(&self.grid, name, intended);
+        tally.intended += 1;
+        tally.dropped += 1;
+        tally.why.get_or_insert(Reason::Dropped);
+        tally.slot(slot).bad += 1;
+    }
+
+    /// A request did not start, because this process was too late for it.
+    pub fn not_sent(&self, name: u16, intended: i64) {
+        let mut state = self.lock();
+        let tally = state.tally(&self.grid, name, intended);
+        tally.intended += 1;
+        tally.not_sent += 1;
+        tally.why.get_or_insert(Reason::TooLate);
+    }
+
+    /// Every request intended before `cursor` has been written down.
+    pub fn reached(&self, cursor: i64) {
+        self.lock().cursor = Some(cursor);
+    }
+
+    /// How many requests are under way.
+    pub fn under_way(&self) -> usize {
+        let state = self.lock();
+        state.under_way.len() - state.free.len()
+    }
+
+    /// Empties the shard.
+    pub fn take(&self) -> Taken {
+        let mut state = self.lock();
+        let tallies = std::mem::take(&mut state.tallies);
+        let mut pending: BTreeMap<Key, (u64, i64)> = BTreeMap::new();
+        for (intended, name) in state.under_way.iter().flatten() {
+            let entry = pending.entry((self.grid.window_of(*intended), *name)).or_insert((0, *intended));
+            entry.0 += 1;
+            entry.1 = entry.1.min(*intended);
+        }
+        Taken { tallies, pending, cursor: state.cursor.unwrap_or_else(raw_now) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change leaves the state whole, so one that a panicking thread left behind can be used.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn tally(&mut self, grid: &Grid, name: u16, intended: i64) -> &mut Tally {
+        self.tallies.entry((grid.window_of(intended), name)).or_default()
+    }
+
+    fn begin(&mut self, grid: &Grid, name: u16, intended: i64, now: i64) -> Ticket {
+        let lateness = (now - intended).max(0);
+        let tally = self.tally(grid, name, intended);
+        tally.intended += 1;
+        tally.started += 1;
+        tally.late_max = tally.late_max.max(lateness);
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.under_way.push(None);
+            self.under_way.len() - 1
+        });
+        self.under_way[place] = Some((intended, name));
+        Ticket { place, name, intended }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid() -> Grid {
+        Grid { epoch: 1_000 }
+    }
+
+    #[test]
+    fn a_request_belongs_to_the_window_and_slot_of_its_intended_start() {
+        let shard = Shard::new(grid(), Some(1_000));
+        let intended = 1_000 + 123_000_000;
+        let ticket = shard.begin(0, intended, intended + 15_000_000);
+        let taken = shard.take();
+        assert_eq!(taken.pending[&(1, 0)], (1, intended));
+        shard.finish(ticket, Outcome::Ok, intended + 2_000_000_000);
+        let tally = &shard.take().tallies[&(1, 0)];
+        assert_eq!(tally.slots, [Slot { slot: 2, ok: 1, bad: 0, max_us: 2_000_000 }]);
+        let started = &taken.tallies[&(1, 0)];
+        assert_eq!((started.late_max, started.started, started.intended), (15_000_000, 1, 1));
+    }
+
+    #[test]
+    fn the_first_window_boundary_is_found() {
+        assert_eq!(grid().next_begin(1_000), 1_000);
+        assert_eq!(grid().next_begin(1_001), 100_001_000);
+        assert_eq!(grid().next_begin(-50), 1_000);
+    }
+
+    #[test]
+    fn places_of_finished_requests_are_used_again() {
+        let shard = Shard::new(grid(), None);
+        for _ in 0..10 {
+            let ticket = shard.begin_now(0);
+            shard.finish(ticket, Outcome::Bad(Reason::Unresolved), raw_now());
+        }
+        assert_eq!(shard.under_way(), 0);
+        assert_eq!(shard.lock().under_way.len(), 1);
+    }
+}

@@ -1,0 +1,124 @@
+//! From an assignment to an executor at work.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+
+use super::journeys::{self, ClosedStream};
+use super::open::{self, OpenStream};
+use super::pacer::Pacer;
+use super::plan::{OwnSecrets, Plan, Target};
+use super::recorder::{Grid, Shard};
+use super::sender::Wire;
+use super::stop::Stop;
+use crate::clock::raw_now;
+use crate::scenario::profile::{ConstantArrivalRate, ConstantVus, Executor, Severity};
+use crate::timeline::load_line::{Assignment, Hello, PROTOCOL};
+
+/// Between the assignment and the first request, in nanoseconds: for threads and connections.
+const HEAD_START: i64 = 20_000_000;
+
+/// An executor at work.
+pub struct Running {
+    /// What the worker says of itself.
+    pub hello: Hello,
+    /// Where the executor writes down what happens.
+    pub shards: Vec<Arc<Shard>>,
+    /// The raw time from which requests are meant to start.
+    pub start: i64,
+    /// One message for each thread that ends.
+    pub done: Receiver<Result<(), String>>,
+    /// How many threads there are.
+    pub threads: usize,
+}
+
+/// Checks the assignment and starts its executor.
+///
+/// # Errors
+///
+/// A text that says what is wrong with the assignment, or what this machine could not give.
+pub fn start(assignment: &Assignment, stop: Stop) -> Result<Running, String> {
+    let profile = &assignment.profile;
+    if let Some(problem) = profile.problems().into_iter().find(|p| p.severity == Severity::Error) {
+        return Err(format!("profile {}: {}: {}", profile.name, problem.path, problem.message));
+    }
+    let target = Target::parse(&assignment.base_url).map_err(|e| e.to_string())?;
+    match profile.executor() {
+        Some(Executor::ConstantArrivalRate(rate)) => start_open(assignment, rate, target, stop),
+        Some(Executor::ConstantVus(users)) => start_closed(assignment, users, target, stop),
+        None => Err(format!("profile {} has no executor", profile.name)),
+    }
+}
+
+fn hello(executor: Executor<'_>) -> Hello {
+    Hello {
+        protocol: PROTOCOL,
+        worker: 0,
+        pid: std::process::id() as i32,
+        model: executor.model(),
+        executor: executor.key().into(),
+        asked_rate: executor.asked_rate(),
+    }
+}
+
+fn start_open(
+    assignment: &Assignment,
+    rate: &ConstantArrivalRate,
+    target: Target,
+    stop: Stop,
+) -> Result<Running, String> {
+    if target.tls {
+        return Err(format!("{}: this executor speaks no TLS yet: give it an http:// URL", assignment.base_url));
+    }
+    let profile = &assignment.profile;
+    let plan =
+        Plan::new(assignment, profile.requests.iter(), &target.prefix, &OwnSecrets).map_err(|e| e.to_string())?;
+    let authority = target.authority.clone();
+    let wire = Wire::new(target).ok_or_else(|| format!("`{authority}` cannot stand in a Host header"))?;
+    let pacer = Pacer::new(rate.rate, rate.time_unit.get().as_nanos() as u64);
+    let grid = Grid { epoch: assignment.epoch };
+    let start = grid.next_begin(raw_now() + HEAD_START);
+    let senders = rate.senders(profile.timeout);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let stream = Arc::new(OpenStream {
+        plan,
+        wire,
+        pacer,
+        start,
+        count: rate.duration.map(|d| pacer.count_before(d.get().as_nanos() as i64)),
+        senders,
+        opened_before: rate.pre_allocated_senders.unwrap_or(0).min(senders),
+        timeout: profile.timeout.get(),
+        lanes: open::lanes(rate.per_second(), cores, senders),
+    });
+    let (tell, done) = mpsc::channel();
+    let mut shards = Vec::new();
+    for number in 0..stream.lanes {
+        let shard = Arc::new(Shard::new(grid, Some(start)));
+        shards.push(shard.clone());
+        let (stream, stop, tell) = (stream.clone(), stop.clone(), tell.clone());
+        std::thread::Builder::new()
+            .name(format!("lane-{number}"))
+            .spawn(move || {
+                let ended = catch_unwind(AssertUnwindSafe(|| open::run_lane(stream, number, shard, stop)));
+                let _ = tell.send(match ended {
+                    Ok(ended) => ended.map_err(|e| format!("a lane could not run: {e}")),
+                    Err(_) => Err("a lane panicked, which is a bug of this program".into()),
+                });
+            })
+            .map_err(|e| format!("no thread for a lane: {e}"))?;
+    }
+    let hello = hello(Executor::ConstantArrivalRate(rate));
+    Ok(Running { hello, shards, start, done, threads: stream.lanes as usize })
+}
+
+fn start_closed(assignment: &Assignment, users: &ConstantVus, target: Target, stop: Stop) -> Result<Running, String> {
+    let profile = &assignment.profile;
+    let plan = Plan::new(assignment, profile.all_requests(), "", &OwnSecrets).map_err(|e| e.to_string())?;
+    let shard = Arc::new(Shard::new(Grid { epoch: assignment.epoch }, None));
+    let start = raw_now();
+    let stream = ClosedStream { plan, target, profile: profile.clone(), users: users.clone(), shard: shard.clone() };
+    let (tell, done) = mpsc::channel();
+    journeys::start(stream, stop, tell)?;
+    Ok(Running { hello: hello(Executor::ConstantVus(users)), shards: vec![shard], start, done, threads: 1 })
+}
