@@ -1,0 +1,229 @@
+//! The life of a drill, from a plan to its reports.
+//!
+//! The order is the promise: lock, no residue, folder and plan on disk, journal, a live watchdog; only then anything that
+//! could harm. On the way out: reports, the journal's copy, the watchdog's orderly end, and last the lock.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::exit::Exit;
+use super::files;
+use crate::clock::Clock;
+use crate::engine::recorder::{EventFile, Nowhere};
+use crate::engine::watchdog::{self, Watchdog};
+use crate::engine::{CancelLevel, Canceller, Engine, Finished, Recorder, Switch, canceller, recover};
+use crate::judge;
+use crate::report::live::Live;
+use crate::result::RunResult;
+use crate::safety::{Header, Journal, Lock, Place, Role, RunDir, StateDir, this_process};
+use crate::scenario::guard::Environment;
+use crate::scenario::plan::Plan;
+use crate::timeline::Timeline;
+use crate::timeline::event::EventSink;
+use crate::world::{World, host};
+
+/// How a drill is shown while it runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Show {
+    /// Plain lines even on a terminal.
+    pub plain: bool,
+}
+
+/// A drill that is over, or never began.
+pub enum Over {
+    /// It ran; the result says how.
+    Ran(Box<RunResult>, Exit),
+    /// It was refused before anything was touched.
+    Refused(String, Exit),
+}
+
+/// Runs a drill against the real world.
+pub fn run(plan: Plan, show: Show) -> Over {
+    let refused = |why: String| Over::Refused(why, Exit::Refused);
+    let state = match StateDir::open() {
+        Ok(state) => state,
+        Err(e) => return refused(e.to_string()),
+    };
+    let lock = match Lock::try_acquire(&state, Role::Runner, Some(&plan.run)) {
+        Ok(lock) => lock,
+        Err(e) => return refused(e.to_string()),
+    };
+    match recover::residue_present(&state) {
+        Ok(left) if left.is_empty() => {}
+        Ok(left) => return refused(residue(&left)),
+        Err(e) => return Over::Refused(e.to_string(), Exit::UndoIncomplete),
+    }
+    let prepared = match Prepared::new(&plan, &state) {
+        Ok(prepared) => prepared,
+        Err(why) => return refused(why),
+    };
+    let over = prepared.run(plan, show);
+    drop(lock);
+    over
+}
+
+fn residue(left: &[String]) -> String {
+    format!(
+        "an earlier drill left something behind:\n  {}\nrun `simulacro recover` first: it undoes what is left",
+        left.join("\n  ")
+    )
+}
+
+/// Everything that must exist before anything can be hurt.
+struct Prepared {
+    folder: RunDir,
+    journal: Journal,
+    watchdog: Watchdog,
+}
+
+impl Prepared {
+    fn new(plan: &Plan, state: &StateDir) -> Result<Self, String> {
+        let dir = &plan.dir;
+        fs::create_dir_all(dir).map_err(|e| format!("the run's folder {} cannot be made: {e}", dir.display()))?;
+        let json = serde_json::to_vec_pretty(plan).map_err(|e| format!("the plan cannot be written: {e}"))?;
+        let file = dir.join("plan.json");
+        fs::write(&file, json).map_err(|e| format!("{} cannot be written: {e}", file.display()))?;
+        let folder = state.create_run(&plan.run).map_err(|e| e.to_string())?;
+        let header = Header {
+            run: plan.run.clone(),
+            place: Place::here(),
+            started: jiff::Timestamp::now(),
+            runner: this_process().map_err(|e| format!("this process cannot be identified: {e}"))?,
+            scenario: fs::canonicalize(&plan.file).unwrap_or_else(|_| plan.file.clone()),
+            report_dir: plan.dir.clone(),
+            endpoints: Vec::new(),
+            secrets: Vec::new(),
+        };
+        let journal = Journal::create(folder.path(), &header)
+            .map_err(|e| format!("the undo journal cannot be made in {}: {e}", folder.path().display()))?;
+        let watchdog = watchdog::spawn(&folder).map_err(|e| format!("no watchdog, so nothing may be hurt: {e}"))?;
+        Ok(Prepared { folder, journal, watchdog })
+    }
+
+    fn run(self, plan: Plan, show: Show) -> Over {
+        let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(e) => return Over::Refused(format!("no runtime: {e}"), Exit::Refused),
+        };
+        let plan = Arc::new(plan);
+        let Prepared { folder, journal, watchdog } = self;
+        let (switch, end) = watchdog.split();
+        let done = runtime.block_on(drill(plan.clone(), journal, Box::new(switch), show, folder.journal()));
+        drop(runtime);
+        let finished = match done {
+            Ok(finished) => finished,
+            Err(why) => return Over::Refused(why, Exit::Refused),
+        };
+        let clean = finished.remaining.is_empty();
+        let over = conclude(&plan, finished, &folder);
+        end.orderly();
+        if clean && let Err(e) = folder.remove() {
+            eprintln!("the run's state folder could not be removed: {e}");
+        }
+        over
+    }
+}
+
+async fn drill(
+    plan: Arc<Plan>,
+    journal: Journal,
+    switch: Box<dyn Switch>,
+    show: Show,
+    journal_path: std::path::PathBuf,
+) -> Result<Finished, String> {
+    let clock = Clock::start();
+    let world = host::connect(clock, &plan).map_err(|e| e.to_string())?;
+    let keep = EventFile::create(&plan.dir.join("events.jsonl"))
+        .map_err(|e| format!("events cannot be kept in {}: {e}", plan.dir.display()))?;
+    let live = live(&plan, show);
+    let recorder = Recorder::new(clock, Timeline::new(&plan), Box::new(keep), live);
+    let (cancel, listener) = canceller();
+    let signals = tokio::spawn(listen(cancel, journal_path));
+    let finished = engine(plan, world, journal, switch, recorder, listener).await;
+    signals.abort();
+    Ok(finished)
+}
+
+async fn engine(
+    plan: Arc<Plan>,
+    world: World,
+    journal: Journal,
+    switch: Box<dyn Switch>,
+    recorder: Recorder,
+    listener: watch::Receiver<(CancelLevel, String)>,
+) -> Finished {
+    Engine { plan, world, journal, switch, recorder }.run(listener).await
+}
+
+fn live(plan: &Plan, show: Show) -> Box<dyn EventSink> {
+    let terminal = io::stderr().is_terminal() && !show.plain;
+    Box::new(Live::new(plan, terminal))
+}
+
+/// First signal: stop adding harm, undo, judge what there is. Second: undo now. Third: say where the journal is, and leave;
+/// the watchdog does the rest.
+async fn listen(cancel: Canceller, journal: std::path::PathBuf) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let [Ok(mut int), Ok(mut term), Ok(mut hup)] = kinds.map(signal) else {
+        eprintln!("signals cannot be heard: end this drill with `kill -9`, the watchdog will undo");
+        return;
+    };
+    for count in 1.. {
+        let by = tokio::select! {
+            _ = int.recv() => "SIGINT",
+            _ = term.recv() => "SIGTERM",
+            _ = hup.recv() => "SIGHUP",
+        };
+        if count > 2 {
+            eprintln!("left in a hurry; what is not undone stands in {}: run `simulacro recover`", journal.display());
+            std::process::exit(i32::from(Exit::UndoIncomplete.code()));
+        }
+        cancel.more(by);
+    }
+}
+
+/// From what happened to what is said about it.
+fn conclude(plan: &Plan, finished: Finished, folder: &RunDir) -> Over {
+    let result = judge::conclude(plan, &finished.timeline);
+    let mut exit = Exit::Run(result.end.exit_code);
+    let written = files::write(&plan.dir, &result, &finished.timeline, Some(folder));
+    if let Some(why) = finished.recorder_failed.or_else(|| written.err().map(|e| e.to_string())) {
+        eprintln!("the result could not be written to {}: {why}", plan.dir.display());
+        if finished.remaining.is_empty() {
+            exit = Exit::ResultNotWritten;
+        }
+    }
+    Over::Ran(Box::new(result), exit)
+}
+
+/// Runs a drill in a simulated world, on a clock that does not wait, and writes nothing.
+pub fn simulate(plan: Plan) -> Over {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
+        Ok(runtime) => runtime,
+        Err(e) => return Over::Refused(format!("no runtime: {e}"), Exit::Refused),
+    };
+    let plan = Arc::new(plan);
+    let finished = runtime.block_on(crate::engine::simulate::simulate(plan.clone(), Box::new(Nowhere)));
+    let result = judge::conclude(&plan, &finished.timeline);
+    let exit = Exit::Run(result.end.exit_code);
+    Over::Ran(Box::new(result), exit)
+}
+
+/// Why a scenario may not run as asked, before anything is looked at.
+pub fn permission(plan: &Plan, allow_production: bool) -> Result<(), String> {
+    let guard = &plan.scenario.guard;
+    if guard.environment == Environment::Production && !allow_production {
+        return Err("this scenario is for production: run it with --allow-production".into());
+    }
+    Ok(())
+}
+
+/// The folder of a run, for messages.
+pub fn folder(dir: &Path) -> String {
+    dir.display().to_string()
+}

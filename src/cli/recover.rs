@@ -1,0 +1,1 @@
+//! `simulacro recover`

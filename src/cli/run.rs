@@ -1,0 +1,81 @@
+//! `simulacro run`
+
+use std::path::Path;
+
+use super::args::{RunArgs, RunOptions};
+use super::drill::{self, Over, Show};
+use super::exit::Exit;
+use super::terminal;
+use crate::scenario::resolve::{Settings, resolve};
+
+/// Runs scenarios one after the other. The exit code is that of the first that did not pass; the later ones still run,
+/// unless one left a fault behind.
+pub fn run(args: &RunArgs) -> Exit {
+    let mut worst = Exit::Ok;
+    for scenario in &args.scenarios {
+        let exit = one(scenario, args);
+        if worst.code() == 0 {
+            worst = exit;
+        }
+        if exit == Exit::UndoIncomplete || exit.code() == Exit::UndoIncomplete.code() {
+            return exit;
+        }
+    }
+    worst
+}
+
+fn one(scenario: &Path, args: &RunArgs) -> Exit {
+    let settings = settings(&args.options, args.simulate, args.allow_commands);
+    let plan = match resolve(scenario, &settings) {
+        Ok((plan, warnings)) => {
+            terminal::problems(&warnings);
+            plan
+        }
+        Err(problems) => {
+            terminal::problems(&problems);
+            return Exit::Usage;
+        }
+    };
+    if let Err(why) = drill::permission(&plan, args.allow_production) {
+        eprintln!("{why}");
+        return Exit::Refused;
+    }
+    let dir = plan.dir.clone();
+    let over = if args.simulate {
+        drill::simulate(plan)
+    } else {
+        drill::run(plan, Show { plain: args.options.plain })
+    };
+    tell(over, &args.options, (!args.simulate).then_some(dir.as_path()))
+}
+
+/// Settings of a run from its options.
+pub fn settings(options: &RunOptions, simulated: bool, allow_commands: bool) -> Settings {
+    let now = jiff::Timestamp::now();
+    let report_dir = std::path::absolute(&options.report_dir).unwrap_or_else(|_| options.report_dir.clone());
+    Settings {
+        vars: options.vars.clone(),
+        seed: options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
+        utc: now.strftime("%Y%m%dT%H%M%SZ").to_string(),
+        report_dir,
+        simulated,
+        allow_commands,
+    }
+}
+
+/// Prints how a drill came out.
+pub fn tell(over: Over, options: &RunOptions, dir: Option<&Path>) -> Exit {
+    match over {
+        Over::Refused(why, exit) => {
+            eprintln!("refused, nothing was touched: {why}");
+            exit
+        }
+        Over::Ran(result, exit) => {
+            terminal::result(&result, options.json);
+            if let Some(dir) = dir {
+                eprintln!("reports: {}", dir.display());
+            }
+            exit
+        }
+    }
+}
