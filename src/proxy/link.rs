@@ -217,3 +217,7 @@ async fn next(door: &Door, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphor
         Err(_) => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

@@ -237,3 +237,7 @@ fn refusal(report: Report) -> DriverError {
         Report::Ready { .. } => DriverError::Failed("the proxy process reported nonsense".into()),
     }
 }
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;
