@@ -1,8 +1,17 @@
 //! HTTP and TCP from the client's side, with failures told apart: theirs is bad, ours is blind.
 
+mod address;
+mod classify;
+mod dial;
+mod host;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub use host::HostHttp;
 
 /// One HTTP request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +22,7 @@ pub struct HttpRequest {
     pub url: String,
     /// Headers, in order.
     pub headers: Vec<(String, String)>,
-    /// Body, sent as is.
+    /// Body, sent as is; JSON or plain text by its first character unless a header says what it is.
     pub body: Option<String>,
     /// Longest time from start to last byte.
     pub timeout: Duration,
