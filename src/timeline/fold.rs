@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::event::{EndReason, Event, EventKind};
+use super::event::{EndReason, Event, EventKind, SignalState};
 use super::ledger::Entry;
 use super::load::{LoadTrack, Span, SpanRange};
 use super::load_line::LoadModel;
 use super::probes::ProbeTrack;
+use super::query::{self, Measured};
 use super::restore::RestoreProof;
 use super::signal::{Signal, Streams};
 use super::tracks::{BackupTrack, FaultTrack, LedgerFinal, PhaseSpan, ServiceSeen, SteadyLook, StepTrack};
-use crate::model::{Delta, Name, Offset, RunId};
+use crate::model::{Condition, Delta, Name, Offset, RunId};
 use crate::scenario::phases::Phase;
 use crate::scenario::plan::Plan;
 
@@ -31,6 +32,19 @@ pub struct Started {
     pub utc: String,
     /// Where every random choice came from.
     pub seed: u64,
+}
+
+/// The recovery signal at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    /// What it says.
+    pub state: SignalState,
+    /// Since when.
+    pub since: Offset,
+    /// End of the last bad window.
+    pub last_bad: Option<Offset>,
+    /// It speaks of the time before this; a hold time must be over by then, not by now.
+    pub horizon: Offset,
 }
 
 /// A run, put together from its events. One code path serves the engine while the run is on and the judge afterwards.
@@ -331,6 +345,26 @@ impl Timeline {
     /// The recovery signal, looked at up to the newest event or tick; none: the scenario has none.
     pub fn signal(&self) -> Option<&Signal> {
         self.signal.as_ref()
+    }
+
+    /// What the recovery signal says at the horizon, since when, and when it was last bad; none: the scenario has no signal.
+    /// A signal that has not seen anything is blind.
+    pub fn pulse(&mut self, now: Offset) -> Option<Pulse> {
+        self.tick(now);
+        let signal = self.signal.as_ref()?;
+        let (state, since) = signal.state().unwrap_or((SignalState::Blind, Offset::ZERO));
+        let last_bad = signal.stretches().rfind(|s| s.state == SignalState::Bad).map(|s| s.to);
+        Some(Pulse { state, since, last_bad, horizon: signal.horizon() })
+    }
+
+    /// What a condition measures over [`from`, `to`), and whether it holds; its `for` plays no part.
+    pub fn measure(&self, condition: &Condition, from: Offset, to: Offset) -> Measured {
+        query::measure(condition, self, from, to).into()
+    }
+
+    /// The ledger's writes, in the order in which their fate was known.
+    pub fn ledger_entries(&self) -> Vec<Entry> {
+        self.writes.clone()
     }
 
     /// Probes and load streams together.

@@ -13,5 +13,5 @@ pub mod restore;
 pub mod signal;
 mod tracks;
 
-pub use fold::{Started, Timeline};
+pub use fold::{Pulse, Started, Timeline};
 pub use tracks::{BackupTrack, FaultTrack, LedgerFinal, PhaseSpan, ServiceSeen, SteadyLook, StepTrack};

@@ -10,14 +10,8 @@ use super::load::LoadTrack;
 use super::probes::{ProbeTrack, Seen};
 use crate::model::{Condition, Delta, Metric, Offset};
 
-/// Time that load of a moment needs to be told.
-const TOLD: Delta = Delta::from_millis(400);
-
 /// One second.
 const SECOND: Delta = Delta::from_millis(1_000);
-
-/// A guard's quantile without a time of its own looks this far back.
-const QUANTILE_OVER: Delta = Delta::from_millis(10_000);
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +22,32 @@ pub struct Measure {
     pub held: Option<bool>,
     /// In words, with unit and number of observations.
     pub words: String,
+}
+
+/// What was measured, for who only asks whether a condition holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Measured {
+    /// It could be seen.
+    Seen {
+        /// Whether the condition holds.
+        holds: bool,
+        /// What was measured, in words.
+        value: String,
+    },
+    /// It could not be seen.
+    Unseen {
+        /// Why.
+        why: String,
+    },
+}
+
+impl From<Measure> for Measured {
+    fn from(measure: Measure) -> Measured {
+        match measure.held {
+            Some(holds) => Measured::Seen { holds, value: measure.words },
+            None => Measured::Unseen { why: measure.words },
+        }
+    }
 }
 
 /// Observations put together.
@@ -189,29 +209,6 @@ fn ok_now(condition: &Condition, timeline: &Timeline, from: Offset, to: Offset) 
         None => "nothing was seen".into(),
     };
     Measure { value: last.map(f64::from), held: last, words }
-}
-
-/// Whether a guard's condition holds at `now`: in every second of its `for` (a quantile: over all of that time), or in the
-/// last second that is told. None: something in that time cannot be seen.
-pub fn holds(condition: &Condition, timeline: &Timeline, now: Offset) -> Option<bool> {
-    let told = now - TOLD;
-    let hold = Delta::from(condition.hold);
-    if matches!(condition.metric, Metric::Quantile(_)) {
-        let over = if hold > Delta::ZERO { hold } else { QUANTILE_OVER };
-        return measure(condition, timeline, told - over, told).held;
-    }
-    let seconds = (hold.nanos().max(1) as u64).div_ceil(SECOND.nanos() as u64) as i64;
-    let end = Offset(told.nanos().div_euclid(SECOND.nanos()) * SECOND.nanos());
-    let mut all = Some(true);
-    for n in 0..seconds {
-        let to = end - Delta(SECOND.nanos() * n);
-        match measure(condition, timeline, to - SECOND, to).held {
-            Some(true) => {}
-            Some(false) => return Some(false),
-            None => all = None,
-        }
-    }
-    all
 }
 
 /// A value of a metric for people: `0.25 %`, `182 ms`, `498.2/s`.

@@ -26,9 +26,6 @@ pub const WINDOW: Delta = Delta::from_millis(WINDOW_MS as i64);
 /// Windows in a second.
 const IN_SECOND: u64 = 1000 / WINDOW_MS;
 
-/// A window is told once a later one is; lines of one round may be this far apart.
-const ROUND: Delta = Delta::from_millis(300);
-
 /// How long histograms wait beyond the request timeout for a last line that does not come.
 const GRACE: Delta = Delta::from_millis(5_000);
 
@@ -141,9 +138,9 @@ impl LoadTrack {
             return heard;
         }
         if line.merged {
-            // Which windows it covers is not known, so none of them can be judged; the counts go to the total only.
+            // Where in the windows from here on its counts belong is not known, so none of them can be judged; the counts go to the total only.
             let why = "the runner did not read for so long that windows were merged".into();
-            self.missing.push(Missing { from: from.min(heard), to: Some(at), why, merged: true });
+            self.missing.push(Missing { from, to: Some(at), why, merged: true });
         }
         self.add(line, at);
         from.min(heard)
@@ -163,7 +160,9 @@ impl LoadTrack {
             self.cells.resize(place + 1, Cell::default());
             self.slots.resize(place + 1, Default::default());
         }
-        self.first = Some(self.first.map_or(line.window, |first| first.min(line.window)));
+        if line.intended > 0 {
+            self.first = Some(self.first.map_or(line.window, |first| first.min(line.window)));
+        }
         let key = (line.window, line.worker, name);
         let before = self.waiting.remove(&key).unwrap_or(0);
         if !line.is_final {
@@ -217,15 +216,11 @@ impl LoadTrack {
         from
     }
 
-    /// The windows before this time have been told of entirely, as far as they were started.
+    /// The windows before this time have been told of entirely, as far as they were started; a window without any line is
+    /// one that the worker could not report.
     pub fn told(&self) -> Offset {
-        let latest = start_of((self.cells.len() as u64).saturating_sub(1));
-        if self.ended {
-            return latest + WINDOW;
-        }
-        // While every user waits for an answer nothing new starts, and only the waiting is told again.
-        let silent = self.heard.filter(|_| self.waiting.values().any(|pending| *pending > 0));
-        silent.map_or(latest, |heard| latest.max(heard - ROUND))
+        let all = self.end();
+        if self.ended { all } else { all - WINDOW }
     }
 
     /// When something was last heard.
@@ -238,7 +233,7 @@ impl LoadTrack {
         self.first.map(start_of)
     }
 
-    /// End of the last window with a request.
+    /// End of the last window that a line speaks of.
     pub fn end(&self) -> Offset {
         start_of(self.cells.len() as u64)
     }

@@ -132,8 +132,8 @@ impl Signal {
             let (ok, slow) = (u64::from(cell.ok), u64::from(cell.slow));
             tally.good += ok.saturating_sub(slow);
             tally.bad += slow + u64::from(cell.err) + u64::from(cell.dropped);
-            tally.blind += u64::from(cell.not_sent);
             let cell_end = from + Delta(WINDOW.nanos() * (n as i64 + 1));
+            tally.blind += u64::from(cell.not_sent) + u64::from(!cell.told && cell_end > begin);
             match u64::from(cell.pending) {
                 pending if heard.since(cell_end) >= overdue => tally.bad += pending,
                 pending => tally.waiting += pending,
