@@ -115,6 +115,20 @@ impl Sub<Duration> for Offset {
     }
 }
 
+impl Add for Delta {
+    type Output = Delta;
+    fn add(self, d: Delta) -> Delta {
+        Delta(self.0.saturating_add(d.0))
+    }
+}
+
+impl Sub for Delta {
+    type Output = Delta;
+    fn sub(self, d: Delta) -> Delta {
+        Delta(self.0.saturating_sub(d.0))
+    }
+}
+
 impl fmt::Display for Offset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "+{:.3} s", self.seconds())

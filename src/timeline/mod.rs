@@ -1,7 +1,17 @@
 //! What happened, as data: events, observations, windows, and pure queries over them.
 
 pub mod event;
-pub mod ledger;
+mod fold;
 pub mod hist;
+pub mod latency;
+pub mod ledger;
+pub mod load;
 pub mod load_line;
+pub mod probes;
+pub mod query;
 pub mod restore;
+pub mod signal;
+mod tracks;
+
+pub use fold::{Pulse, Started, Timeline};
+pub use tracks::{BackupTrack, FaultTrack, LedgerFinal, PhaseSpan, ServiceSeen, SteadyLook, StepTrack};
