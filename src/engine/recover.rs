@@ -145,7 +145,7 @@ fn recover_within(
 
 /// Undoes what one run left, from its journal alone. For the holder of the lock only.
 pub(super) async fn undo_run(state: &StateDir, dir: &RunDir, world_of: WorldOf<'_>, within: Duration) -> RunEnd {
-    if !dir.journal().exists() {
+    if !dir.has_journal() {
         return archived(state, dir, RunEnd::Clean);
     }
     let deadline = Instant::now() + within;
@@ -254,7 +254,7 @@ impl fmt::Display for LeftBehind {
 /// When the state directory cannot be read: then nothing may be started either.
 pub fn residue_present(state: &StateDir) -> Result<Vec<LeftBehind>, StateError> {
     let mut left = vec![];
-    for dir in state.runs()?.into_iter().filter(|dir| dir.journal().exists()) {
+    for dir in state.runs()?.into_iter().filter(RunDir::has_journal) {
         let faults =
             residue(&dir.journal()).map(|open| open.into_iter().map(|r| r.fault).collect::<Vec<_>>()).map_err(Box::new);
         if !matches!(&faults, Ok(none) if none.is_empty()) {

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::safety::fixtures::{busy_journal, db1, header_of, nowhere, small_journal};
+use crate::safety::fixtures::{HOLD, busy_journal, db1, header_of, name, nowhere, paused, small_journal};
 use crate::safety::record::encode;
-use crate::safety::{Header, Memory};
+use crate::safety::{Header, Journal, Memory, Reverted};
 
 fn busy() -> (Vec<u8>, usize) {
     let memory = Memory::new(16 * 1024);
@@ -182,6 +182,36 @@ fn the_first_version_stays_readable() {
 }
 
 proptest! {
+    /// Whatever sequence of calls a run makes, the reader finds what the writer knows.
+    #[test]
+    fn the_reader_agrees_with_the_writer(calls in proptest::collection::vec((0u32..6, 0u8..5), 0..60)) {
+        let memory = Memory::new(64 * 1024);
+        let journal = Journal::on(memory.clone(), nowhere(), &header_of("r", db1())).expect("memory takes it");
+        let mut armed = vec![];
+        for (n, call) in calls {
+            let count = armed.len();
+            let token: Option<&mut crate::safety::Armed> = armed.get_mut(n as usize).and_then(Option::as_mut);
+            match (call, token) {
+                (0, _) if count < 6 => {
+                    let token = journal.arm(&name(&format!("f{count}")), vec![paused(1)], HOLD);
+                    armed.push(Some(token.expect("there is room")));
+                }
+                (1 | 2, Some(token)) => {
+                    let act = token.inject(async |_| if call == 1 { Ok(()) } else { Err(()) });
+                    drop(futures_util::FutureExt::now_or_never(act).expect("nothing waits"));
+                }
+                (3, Some(token)) => token.reverting().expect("it may always begin"),
+                (4, Some(_)) => {
+                    let token = armed[n as usize].take().expect("it is there");
+                    journal.disarm(token, vec![Reverted::Restored]).expect("it may always end");
+                }
+                _ => {}
+            }
+            let read = read_live(&memory.synced()).expect("it is sound");
+            prop_assert_eq!(read.book.open(Whereabouts::Here), journal.residue());
+        }
+    }
+
     #[test]
     fn no_overwritten_stretch_is_misread(at in 0usize..8000, patch in proptest::collection::vec(1u8.., 1..200)) {
         let (bytes, end) = busy();

@@ -82,6 +82,7 @@ impl StateDir {
             move |source| StateError::Io { path, source }
         };
         let runs = root.join("runs");
+        let is_new = !runs.exists();
         DirBuilder::new().recursive(true).mode(0o700).create(&runs).map_err(failed(&runs))?;
         let found = fs::metadata(root).map_err(failed(root))?;
         let me = rustix::process::geteuid().as_raw();
@@ -91,10 +92,11 @@ impl StateDir {
         if found.permissions().mode() & 0o077 != 0 {
             fs::set_permissions(root, fs::Permissions::from_mode(0o700)).map_err(failed(root))?;
         }
-        if let Some(parent) = root.parent() {
-            sync_dir(parent).map_err(failed(parent))?;
+        if is_new {
+            sync_dir(root).map_err(failed(root))?;
+            // Whichever of its parents were made, too. Those that cannot be opened were there before.
+            root.ancestors().skip(1).take_while(|parent| sync_dir(parent).is_ok()).for_each(drop);
         }
-        sync_dir(root).map_err(failed(root))?;
         Ok(StateDir { root: root.into() })
     }
 
@@ -141,8 +143,10 @@ impl StateDir {
             let mut names = vec![];
             for item in fs::read_dir(&path)? {
                 let item = item?;
-                if item.file_type()?.is_dir() {
-                    names.push(RunId(item.file_name().to_string_lossy().into_owned()));
+                let name = item.file_name().to_string_lossy().into_owned();
+                // Whatever is hidden is no run's, see [`StateDir::run`].
+                if item.file_type()?.is_dir() && !name.starts_with('.') {
+                    names.push(RunId(name));
                 }
             }
             names.sort();
@@ -191,6 +195,11 @@ impl RunDir {
     /// The run's journal.
     pub fn journal(&self) -> PathBuf {
         self.path.join(JOURNAL_FILE)
+    }
+
+    /// Whether a journal is there, readable or not. Without one nothing was ever armed.
+    pub fn has_journal(&self) -> bool {
+        !matches!(fs::symlink_metadata(self.journal()), Err(e) if e.kind() == io::ErrorKind::NotFound)
     }
 
     /// The watchdog's log.

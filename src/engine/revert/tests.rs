@@ -195,3 +195,19 @@ async fn an_armed_fault_is_undone_and_disarmed_or_handed_back() {
     assert_eq!((undone.reverted, undone.unrecorded), (vec![Reverted::Restored], None));
     assert_eq!(journal.residue(), []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn undo_can_run_in_a_task() {
+    let journal = Journal::on(Memory::new(1 << 14), nowhere(), &header("run")).expect("memory takes it");
+    let armed = journal.arm(&name("cut"), vec![rule("r")], HOLD).expect("it is armed");
+    let other = journal.arm(&name("stop"), vec![paused(3)], HOLD).expect("it is armed");
+    drop(other);
+    let (world, shared) = (Script::default().world(), journal.clone());
+    let task = tokio::spawn(async move {
+        let undone = undo_armed(&world, &shared, armed, within(3)).await.is_ok();
+        let rest = shared.residue();
+        undone && revert_all(&world, &rest, Some(&shared), within(3)).await.is_clean()
+    });
+    assert!(task.await.expect("no panic"));
+    assert_eq!(journal.residue(), []);
+}
