@@ -1,6 +1,6 @@
 //! A scenario with its load profiles: everything that a drill is planned from, read and checked.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use super::Scenario;
 use super::lint::{Profiles, lint};
@@ -38,29 +38,53 @@ pub fn open_text(file: &Path, text: &str, overrides: &[(String, String)]) -> Res
     let mut profiles = Profiles::new();
     let mut problems = Problems::default();
     for (i, stream) in scenario.load.iter().enumerate() {
-        let path = file.parent().unwrap_or(Path::new("")).join(&stream.profile);
+        let path = beside(file, &stream.profile);
         match profile(&path) {
             Ok((profile, warnings)) => {
                 profiles.insert(stream.name.clone(), profile);
                 problems.merge(warnings);
             }
             Err(theirs) => {
-                let first = theirs.iter().next().map(|p| (p.span.start, p.message.clone()));
-                let (message, hint) = match first {
-                    Some((_, why)) if theirs.text(&path).is_none_or(|t| t.is_empty()) => (
-                        format!("the load profile cannot be read: {why}"),
-                        "the path is relative to the scenario's file",
-                    ),
-                    _ => ("the load profile has errors".to_owned(), "they are shown at its own lines"),
+                let unreadable = theirs.iter().next().filter(|p| theirs.text(&p.file).is_none_or(|t| t.is_empty()));
+                let (message, hint) = match unreadable {
+                    Some(p) => {
+                        let message = format!("the load profile cannot be read: {}", p.message);
+                        (message, "the path is relative to the scenario's file")
+                    }
+                    None => ("the load profile has errors".to_owned(), "they are shown at its own lines"),
                 };
                 let ours = source.error(format!("load[{i}].profile"), message).hint(hint);
                 problems.merge(source.problems(vec![ours]));
-                problems.merge(theirs);
+                if unreadable.is_none() {
+                    problems.merge(theirs);
+                }
             }
         }
     }
     problems.merge(source.problems(lint(&scenario, &profiles, &source)));
     if problems.has_errors() { Err(problems) } else { Ok(Bundle { scenario, source, profiles, warnings: problems }) }
+}
+
+/// The path of a profile that is named relative to the scenario's file, `..` taken out where that leads to the same file,
+/// so that a file has one name in all problems.
+fn beside(file: &Path, profile: &str) -> PathBuf {
+    let plain = file.parent().unwrap_or(Path::new("")).join(profile);
+    let mut short = PathBuf::new();
+    for part in plain.components() {
+        match (part, short.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                short.pop();
+            }
+            (Component::CurDir, _) => {}
+            _ => short.push(part),
+        }
+    }
+    match (plain.canonicalize(), short.canonicalize()) {
+        (Ok(a), Ok(b)) if a == b => short,
+        // Neither leads anywhere: the shorter name says so as well.
+        (Err(_), Err(_)) => short,
+        _ => plain,
+    }
 }
 
 /// Reads a load profile; with it come its warnings.

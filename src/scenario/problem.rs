@@ -87,6 +87,12 @@ impl Problems {
         problems
     }
 
+    /// One error about a file as a whole, of which no text is known.
+    pub fn of_file(file: &Path, message: impl Into<String>, hint: &str) -> Problems {
+        let flaw = Flaw { span: Span::START, message: message.into(), hint: (!hint.is_empty()).then(|| hint.into()) };
+        Problems::new(file, "".into(), vec![Problem::from_flaw(file, String::new(), flaw)])
+    }
+
     /// Adds the problems of other files, or more of the same.
     pub fn merge(&mut self, other: Problems) {
         self.list.extend(other.list);

@@ -28,10 +28,7 @@ pub struct Source {
 /// # Errors
 /// One problem that says what to do: no such file, a directory, no right to read it, larger than [`MAX_BYTES`], not UTF-8.
 pub fn read_file(file: &Path) -> Result<String, Problems> {
-    let problem = |message: String, hint: &str| {
-        let flaw = Flaw { span: Span::START, message, hint: (!hint.is_empty()).then(|| hint.to_owned()) };
-        Problems::new(file, "".into(), vec![Problem::from_flaw(file, String::new(), flaw)])
-    };
+    let problem = |message: String, hint: &str| Problems::of_file(file, message, hint);
     let failed = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::NotFound => problem("there is no such file".into(), "look at the path"),
         std::io::ErrorKind::IsADirectory => problem("this is a directory".into(), "name a file"),
