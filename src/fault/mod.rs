@@ -8,6 +8,8 @@ mod link_rule;
 mod process_kill;
 mod process_pause;
 mod processes;
+#[cfg(test)]
+mod process_tests;
 mod proxy_down;
 mod proxy_latency;
 mod proxy_timeout;
