@@ -4,11 +4,13 @@
 
 mod account;
 mod ids;
+mod shape;
 #[cfg(test)]
 mod tests;
 
 pub use account::{Account, Freshness, Reference, Rpa, account, at_disaster, freshness};
 pub use ids::IdRanges;
+pub use shape::{Place, Shape};
 
 use std::collections::BTreeSet;
 

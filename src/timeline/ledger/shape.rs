@@ -1,0 +1,139 @@
+//! How the entries of a run look where they are stored: their ids, and the content that was sent.
+
+use serde_json::{Map, Value};
+
+use super::Content;
+
+/// The placeholder for an entry's number in a write's address and body.
+const PLACEHOLDER: &str = "${id}";
+
+/// How entry `n` is written and recognised. `${id}` stands for `first + n`, so that runs that share a table, each with
+/// its own `first`, cannot be mistaken for each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    first: u64,
+    collection: Option<String>,
+    before: String,
+    after: String,
+    body: Option<String>,
+}
+
+/// Whose row it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// This run's, with its number.
+    Ours(u64),
+    /// It looks like this run's, and was never given out.
+    Unexpected,
+    /// Another writer's, or an earlier run's.
+    Foreign,
+}
+
+impl Shape {
+    /// The shape of entries that are written to `url` with `body`. An id is the path segment that holds `${id}`, text
+    /// around the placeholder included; when only the body holds it, the id is the bare number.
+    pub fn new(url: &str, body: Option<&str>, first: u64) -> Shape {
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        let mut segments = path.rsplit('/').skip_while(|segment| !segment.contains(PLACEHOLDER));
+        let segment = segments.next().unwrap_or(PLACEHOLDER);
+        let collection = segments.next().or(path.rsplit('/').next()).filter(|name| !name.is_empty());
+        let (before, after) = segment.split_once(PLACEHOLDER).unwrap_or_default();
+        Shape {
+            first,
+            collection: collection.map(str::to_owned),
+            before: before.into(),
+            after: after.into(),
+            body: body.map(str::to_owned),
+        }
+    }
+
+    /// What `${id}` stands for in entry `n`.
+    pub fn number(&self, n: u64) -> u64 {
+        self.first.saturating_add(n)
+    }
+
+    /// The path segment before the id, which usually is the name of the table too: `orders` of `/orders/${id}`.
+    pub fn collection(&self) -> Option<&str> {
+        self.collection.as_deref()
+    }
+
+    /// `template` with the number of entry `n` in place of every `${id}`.
+    pub fn fill(&self, template: &str, n: u64) -> String {
+        template.replace(PLACEHOLDER, &self.number(n).to_string())
+    }
+
+    /// Whose row has the id `id`, when entries below `next` have been given out.
+    pub fn place(&self, id: &str, next: u64) -> Place {
+        let inner = id.strip_prefix(self.before.as_str()).and_then(|rest| rest.strip_suffix(self.after.as_str()));
+        let Some(inner) = inner else { return Place::Foreign };
+        // `007` and `+7` are other ids than `7`.
+        let number = inner.parse::<u64>().ok().filter(|number| number.to_string() == inner);
+        match number.map(|number| number.checked_sub(self.first)) {
+            Some(Some(n)) if n < next => Place::Ours(n),
+            Some(Some(_)) => Place::Unexpected,
+            Some(None) => Place::Foreign,
+            // With text of its own around the number an id can be told to be a damaged one of the ledger's.
+            None if self.before.is_empty() && self.after.is_empty() => Place::Foreign,
+            None => Place::Unexpected,
+        }
+    }
+
+    /// Compares a row's fields with the JSON object that was sent as entry `n`: every field that both have, but `id`.
+    pub fn compare(&self, n: u64, row: &Map<String, Value>) -> Content {
+        let Some(body) = &self.body else { return Content::NotRead };
+        let Ok(Value::Object(sent)) = serde_json::from_str(&self.fill(body, n)) else { return Content::NotRead };
+        let mut compared = sent.iter().filter(|(key, _)| *key != "id").filter_map(|(key, value)| {
+            let found = row.get(key)?;
+            Some(found == value)
+        });
+        match compared.next() {
+            None => Content::NotRead,
+            Some(first) if first && compared.all(|same| same) => Content::Same,
+            Some(_) => Content::Differs,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn fields(row: Value) -> Map<String, Value> {
+        row.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn the_number_counts_from_the_runs_first() {
+        let shape = Shape::new("http://host/orders/ledger-${id}?x=1", Some(r#"{"n": ${id}}"#), 5_000);
+        assert_eq!(shape.fill("http://host/orders/ledger-${id}", 7), "http://host/orders/ledger-5007");
+        assert_eq!(shape.collection(), Some("orders"));
+        assert_eq!(shape.place("ledger-5007", 8), Place::Ours(7));
+        assert_eq!(shape.place("ledger-5007", 7), Place::Unexpected);
+        assert_eq!(shape.place("ledger-4999", 8), Place::Foreign);
+        assert_eq!(shape.place("shop-5007", 8), Place::Foreign);
+        for damaged in ["ledger-05007", "ledger-50x7", "ledger-", "ledger-+5007"] {
+            assert_eq!(shape.place(damaged, 8), Place::Unexpected, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn bare_numbers_are_ours_and_words_are_not() {
+        for shape in [Shape::new("http://host/orders/${id}", None, 1), Shape::new("http://host/orders", None, 1)] {
+            assert_eq!(shape.collection(), Some("orders"));
+            assert_eq!(shape.place("1", 1), Place::Ours(0));
+            assert_eq!(shape.place("cart-1", 1), Place::Foreign);
+        }
+    }
+
+    #[test]
+    fn content_is_compared_by_the_fields_that_both_have() {
+        let shape = Shape::new("http://host/${id}", Some(r#"{"n": ${id}, "kind": "drill"}"#), 10);
+        assert_eq!(shape.compare(2, &fields(json!({ "id": "12", "n": 12, "created": 99 }))), Content::Same);
+        assert_eq!(shape.compare(2, &fields(json!({ "id": "12", "n": 13 }))), Content::Differs);
+        assert_eq!(shape.compare(2, &fields(json!({ "n": 12, "kind": "drull" }))), Content::Differs);
+        assert_eq!(shape.compare(2, &fields(json!({ "id": "12" }))), Content::NotRead);
+        assert_eq!(Shape::new("u", None, 0).compare(2, &fields(json!({ "n": 5 }))), Content::NotRead);
+        assert_eq!(Shape::new("u", Some("n=${id}"), 0).compare(2, &fields(json!({ "n": 5 }))), Content::NotRead);
+    }
+}
