@@ -10,6 +10,8 @@ pub mod load_line;
 pub mod probes;
 pub mod query;
 pub mod restore;
+#[cfg(test)]
+pub(crate) mod script;
 pub mod signal;
 mod tracks;
 
