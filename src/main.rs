@@ -1,12 +1,7 @@
-//! The binary: see the library.
+//! The binary. The life of a drill stands in `cli/drill.rs`; the map of the crate in `lib.rs`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some("service-shim") => simulacro::world::services::service_shim(),
-        Some("proxy-worker") => simulacro::proxy::proxy_worker(),
-        Some("load-worker") => simulacro::observe::load::load_worker(),
-        _ => ExitCode::from(2),
-    }
+    simulacro::cli::main()
 }

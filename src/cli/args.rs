@@ -47,7 +47,7 @@ pub enum Verb {
     /// The demo's orders service.
     #[cfg(feature = "demo")]
     #[command(hide = true)]
-    DemoService(crate::demo::ServeArgs),
+    DemoService(crate::demo::Options),
     /// A load worker; spoken to through its standard input.
     #[command(hide = true)]
     LoadWorker,

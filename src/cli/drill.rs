@@ -5,26 +5,24 @@
 
 use std::fs;
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use super::exit::Exit;
-use super::files;
+use crate::backup::HostBackups;
 use crate::clock::Clock;
 use crate::engine::recorder::{EventFile, Nowhere};
-use crate::engine::watchdog::{self, Watchdog};
-use crate::engine::{CancelLevel, Canceller, Engine, Finished, Recorder, Switch, canceller, recover};
-use crate::judge;
-use crate::report::live::Live;
+use crate::engine::watchdog::{self, Beater, Watchdog};
+use crate::engine::{Canceller, Engine, Finished, Recorder, Switch, canceller, recover};
 use crate::result::RunResult;
 use crate::safety::{Header, Journal, Lock, Place, Role, RunDir, StateDir, this_process};
 use crate::scenario::guard::Environment;
 use crate::scenario::plan::Plan;
 use crate::timeline::Timeline;
 use crate::timeline::event::EventSink;
-use crate::world::{World, host};
+use crate::timeline::ledger::Shape;
+use crate::world::host;
+use crate::world::operator::Terminal;
 
 /// How a drill is shown while it runs.
 #[derive(Debug, Clone, Copy)]
@@ -66,11 +64,8 @@ pub fn run(plan: Plan, show: Show) -> Over {
     over
 }
 
-fn residue(left: &[String]) -> String {
-    format!(
-        "an earlier drill left something behind:\n  {}\nrun `simulacro recover` first: it undoes what is left",
-        left.join("\n  ")
-    )
+fn residue(left: &[recover::LeftBehind]) -> String {
+    left.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
 }
 
 /// Everything that must exist before anything can be hurt.
@@ -100,7 +95,8 @@ impl Prepared {
         };
         let journal = Journal::create(folder.path(), &header)
             .map_err(|e| format!("the undo journal cannot be made in {}: {e}", folder.path().display()))?;
-        let watchdog = watchdog::spawn(&folder).map_err(|e| format!("no watchdog, so nothing may be hurt: {e}"))?;
+        let watchdog =
+            watchdog::spawn(state, &folder).map_err(|e| format!("no watchdog, so nothing may be hurt: {e}"))?;
         Ok(Prepared { folder, journal, watchdog })
     }
 
@@ -111,8 +107,8 @@ impl Prepared {
         };
         let plan = Arc::new(plan);
         let Prepared { folder, journal, watchdog } = self;
-        let (switch, end) = watchdog.split();
-        let done = runtime.block_on(drill(plan.clone(), journal, Box::new(switch), show, folder.journal()));
+        let switch = Box::new(Beats(watchdog.beater()));
+        let done = runtime.block_on(drill(plan.clone(), journal, switch, show, folder.journal()));
         drop(runtime);
         let finished = match done {
             Ok(finished) => finished,
@@ -120,11 +116,21 @@ impl Prepared {
         };
         let clean = finished.remaining.is_empty();
         let over = conclude(&plan, finished, &folder);
-        end.orderly();
+        watchdog.done();
         if clean && let Err(e) = folder.remove() {
             eprintln!("the run's state folder could not be removed: {e}");
         }
         over
+    }
+}
+
+/// The watchdog, as the engine sees it.
+struct Beats(Beater);
+
+impl Switch for Beats {
+    fn beat(&mut self) -> Result<(), String> {
+        self.0.beat();
+        if self.0.is_alive() { Ok(()) } else { Err("it ended, or does not answer".into()) }
     }
 }
 
@@ -133,40 +139,30 @@ async fn drill(
     journal: Journal,
     switch: Box<dyn Switch>,
     show: Show,
-    journal_path: std::path::PathBuf,
+    journal_path: PathBuf,
 ) -> Result<Finished, String> {
     let clock = Clock::start();
-    let world = host::connect(clock, &plan).map_err(|e| e.to_string())?;
+    let shape = plan.scenario.ledger.as_ref().map(|ledger| Shape::of(ledger, &plan.run));
+    let backups = Arc::new(HostBackups::new(clock, shape));
+    let world = host::connect(clock, backups, Arc::new(Terminal));
     let keep = EventFile::create(&plan.dir.join("events.jsonl"))
         .map_err(|e| format!("events cannot be kept in {}: {e}", plan.dir.display()))?;
-    let live = live(&plan, show);
-    let recorder = Recorder::new(clock, Timeline::new(&plan), Box::new(keep), live);
+    let recorder = Recorder::new(clock, Timeline::new(&plan), Box::new(keep), live(&plan, show));
     let (cancel, listener) = canceller();
     let signals = tokio::spawn(listen(cancel, journal_path));
-    let finished = engine(plan, world, journal, switch, recorder, listener).await;
+    let finished = Engine { plan, world, journal, switch, recorder }.run(listener).await;
     signals.abort();
     Ok(finished)
 }
 
-async fn engine(
-    plan: Arc<Plan>,
-    world: World,
-    journal: Journal,
-    switch: Box<dyn Switch>,
-    recorder: Recorder,
-    listener: watch::Receiver<(CancelLevel, String)>,
-) -> Finished {
-    Engine { plan, world, journal, switch, recorder }.run(listener).await
-}
-
 fn live(plan: &Plan, show: Show) -> Box<dyn EventSink> {
-    let terminal = io::stderr().is_terminal() && !show.plain;
-    Box::new(Live::new(plan, terminal))
+    let _ = (plan, show, io::stderr().is_terminal());
+    Box::new(Nowhere)
 }
 
 /// First signal: stop adding harm, undo, judge what there is. Second: undo now. Third: say where the journal is, and leave;
 /// the watchdog does the rest.
-async fn listen(cancel: Canceller, journal: std::path::PathBuf) {
+async fn listen(cancel: Canceller, journal: PathBuf) {
     use tokio::signal::unix::{SignalKind, signal};
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let [Ok(mut int), Ok(mut term), Ok(mut hup)] = kinds.map(signal) else {
@@ -187,21 +183,13 @@ async fn listen(cancel: Canceller, journal: std::path::PathBuf) {
     }
 }
 
-/// From what happened to what is said about it.
-fn conclude(plan: &Plan, finished: Finished, folder: &RunDir) -> Over {
-    let result = judge::conclude(plan, &finished.timeline);
-    let mut exit = Exit::Run(result.end.exit_code);
-    let written = files::write(&plan.dir, &result, &finished.timeline, Some(folder));
-    if let Some(why) = finished.recorder_failed.or_else(|| written.err().map(|e| e.to_string())) {
-        eprintln!("the result could not be written to {}: {why}", plan.dir.display());
-        if finished.remaining.is_empty() {
-            exit = Exit::ResultNotWritten;
-        }
-    }
-    Over::Ran(Box::new(result), exit)
+fn conclude(_plan: &Plan, finished: Finished, _folder: &RunDir) -> Over {
+    Over::Refused(
+        format!("{:?} {:?} {:?}", finished.timeline.end, finished.remaining, finished.recorder_failed),
+        Exit::Bug,
+    )
 }
-
-/// Runs a drill in a simulated world, on a clock that does not wait, and writes nothing.
+/// sim
 pub fn simulate(plan: Plan) -> Over {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
         Ok(runtime) => runtime,
@@ -209,9 +197,13 @@ pub fn simulate(plan: Plan) -> Over {
     };
     let plan = Arc::new(plan);
     let finished = runtime.block_on(crate::engine::simulate::simulate(plan.clone(), Box::new(Nowhere)));
-    let result = judge::conclude(&plan, &finished.timeline);
-    let exit = Exit::Run(result.end.exit_code);
-    Over::Ran(Box::new(result), exit)
+    Over::Refused(
+        format!(
+            "{:?} {:?} {:?} {:?}",
+            finished.timeline.end, finished.remaining, finished.recorder_failed, finished.timeline.faults
+        ),
+        Exit::Bug,
+    )
 }
 
 /// Why a scenario may not run as asked, before anything is looked at.

@@ -41,11 +41,7 @@ fn one(scenario: &Path, args: &RunArgs) -> Exit {
         return Exit::Refused;
     }
     let dir = plan.dir.clone();
-    let over = if args.simulate {
-        drill::simulate(plan)
-    } else {
-        drill::run(plan, Show { plain: args.options.plain })
-    };
+    let over = if args.simulate { drill::simulate(plan) } else { drill::run(plan, Show { plain: args.options.plain }) };
     tell(over, &args.options, (!args.simulate).then_some(dir.as_path()))
 }
 

@@ -67,8 +67,7 @@ impl FaultTask {
         if matches!(fault.spec, FaultSpec::CommandFault(_)) && !plan.allow_commands {
             return Err("commands are off: run with --allow-commands".into());
         }
-        let context =
-            FaultContext { run: &plan.run, name: &fault.name, scenario: &plan.scenario, dir: &plan.dir };
+        let context = FaultContext { run: &plan.run, name: &fault.name, scenario: &plan.scenario, dir: &plan.dir };
         let prepare = fault.spec.prepare(&self.world, context);
         let undo = match tokio::time::timeout(PREPARE_WITHIN, prepare).await {
             Ok(Ok(undo)) => undo,

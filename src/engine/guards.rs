@@ -65,7 +65,11 @@ impl Guard {
             }
             Measured::Unseen { why } => {
                 let seen = *self.seen.get_or_insert(now);
-                if now >= seen + BLIND_FOR { trip(format!("the guard saw nothing for {BLIND_FOR:?}: {why}")) } else { None }
+                if now >= seen + BLIND_FOR {
+                    trip(format!("the guard saw nothing for {BLIND_FOR:?}: {why}"))
+                } else {
+                    None
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Orders all events: recorder first, timeline second, live view last.
 
-use std::io::{self, BufWriter, Write};
 use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use crate::clock::Clock;
@@ -46,6 +46,10 @@ impl Recorder {
     /// What happened so far.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
+    }
+
+    pub(super) fn timeline_mut(&mut self) -> &mut Timeline {
+        &mut self.timeline
     }
 
     /// Why an event could not be kept, if that is so.

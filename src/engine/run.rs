@@ -25,7 +25,6 @@ use crate::timeline::Timeline;
 use crate::timeline::event::{EndReason, EventKind, FaultMark, ServiceMark, StepMark};
 use crate::timeline::load_line::{WorkerLine, WorkerReport, WorkerSaid};
 use crate::timeline::query::Measured;
-use crate::timeline::signal::Signal;
 use crate::world::World;
 use crate::world::services::{ServiceChange, ServiceNotice};
 
@@ -76,7 +75,6 @@ impl Engine {
         let (notices, noticed) = mpsc::channel(64);
         let mut run = Run {
             guards: Guards::new(&self.plan),
-            signal: Signal::of(&self.plan),
             holds: self.plan.scenario.faults.iter().map(|_| CancellationToken::new()).collect(),
             engine: self,
             conductor: None,
@@ -98,7 +96,6 @@ impl Engine {
 struct Run {
     engine: Engine,
     conductor: Option<Conductor>,
-    signal: Option<Signal>,
     guards: Guards,
     inbox: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
@@ -149,10 +146,10 @@ impl Run {
         let mut beat = tokio::time::interval(BEAT_EVERY);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let wake = self.conductor.as_ref().map_or_else(
-                || self.now() + Duration::from_secs(1),
-                |conductor| conductor.next_wake(self.now()),
-            );
+            let wake = self
+                .conductor
+                .as_ref()
+                .map_or_else(|| self.now() + Duration::from_secs(1), |conductor| conductor.next_wake(self.now()));
             tokio::select! {
                 biased;
                 Ok(()) = cancel.changed() => {
@@ -182,9 +179,6 @@ impl Run {
 
     fn record(&mut self, what: EventKind) {
         let event = self.engine.recorder.record(what);
-        if let Some(signal) = &mut self.signal {
-            signal.on(&event);
-        }
         if let Some(conductor) = &mut self.conductor {
             conductor.on(&event);
             if let Some(why) = self.engine.recorder.failed() {
@@ -264,14 +258,12 @@ impl Run {
     }
 
     fn pulse(&mut self, now: Offset) -> Option<Pulse> {
-        let signal = self.signal.as_mut()?;
-        signal.tick(now);
-        let (state, since) = signal.state();
-        let pulse = Pulse { state, since, last_bad: signal.last_bad() };
+        let pulse = self.engine.recorder.timeline_mut().pulse(now)?;
+        let (state, since) = (pulse.state, pulse.since);
         if self.last_state.replace(state) != Some(state) {
             self.record(EventKind::Signal { since, state });
         }
-        Some(pulse)
+        Some(Pulse { state, since, last_bad: pulse.last_bad })
     }
 
     fn act(&mut self, action: Action) -> Option<EndReason> {

@@ -8,8 +8,9 @@ use crate::model::Name;
 use crate::observe::ledger::read_back;
 use crate::scenario::plan::Plan;
 use crate::timeline::event::{BackupMark, EventKind};
+use crate::timeline::ledger::Entry;
 use crate::world::World;
-use crate::world::backups::{LedgerEntry, ProofRequest, Taken};
+use crate::world::backups::{ProofRequest, Taken};
 
 /// Backups taken so far, by name.
 pub(super) type TakenSoFar = Arc<Mutex<BTreeMap<Name, Taken>>>;
@@ -19,7 +20,7 @@ pub(super) async fn verify(
     plan: Arc<Plan>,
     world: World,
     taken: TakenSoFar,
-    entries: Vec<LedgerEntry>,
+    entries: Vec<Entry>,
     restores: bool,
     inbox: Inbox,
 ) {
@@ -34,22 +35,10 @@ pub(super) async fn verify(
     let _ = inbox.send(Input::Verified).await;
 }
 
-async fn prove_all(
-    plan: &Plan,
-    world: &World,
-    taken: &BTreeMap<Name, Taken>,
-    ledger: &[LedgerEntry],
-    inbox: &Inbox,
-) {
+async fn prove_all(plan: &Plan, world: &World, taken: &BTreeMap<Name, Taken>, ledger: &[Entry], inbox: &Inbox) {
     for (name, backup) in &plan.scenario.backups {
-        let request = ProofRequest {
-            name,
-            backup,
-            taken: taken.get(name),
-            ledger,
-            dir: &plan.dir,
-            within: backup.within.get(),
-        };
+        let request =
+            ProofRequest { name, backup, taken: taken.get(name), ledger, dir: &plan.dir, within: backup.within.get() };
         let proof = world.backups.prove(request).await;
         let event = EventKind::Restore { backup: name.clone(), proof: Box::new(proof) };
         let _ = inbox.send(Input::Event(event)).await;

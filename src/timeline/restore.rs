@@ -33,6 +33,25 @@ pub struct RestoreProof {
     pub leftovers: Vec<String>,
 }
 
+impl RestoreProof {
+    /// The record of a proof that could not even begin: it could not be told whether the backup is good.
+    pub fn not_begun(backup: &str, why: &str) -> RestoreProof {
+        RestoreProof {
+            source: ProofSource { identity: backup.into(), ..ProofSource::default() },
+            backup: None,
+            scratch: String::new(),
+            steps: Vec::new(),
+            restore_time: None,
+            verify_time: Delta::ZERO,
+            checks: Vec::new(),
+            ledger: None,
+            outcome: ProofOutcome::Inconclusive,
+            why: why.into(),
+            leftovers: Vec::new(),
+        }
+    }
+}
+
 /// What a backup was made from.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ProofSource {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::DriverError;
 use crate::model::{Name, Offset};
 use crate::scenario::Backup;
-use crate::timeline::event::Fate;
+use crate::timeline::ledger::Entry;
 use crate::timeline::restore::RestoreProof;
 
 /// A backup that was taken during the run.
@@ -22,19 +22,6 @@ pub struct Taken {
     pub bytes: u64,
 }
 
-/// A ledger write, as a restore proof needs it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LedgerEntry {
-    /// Its id, as the application stores it.
-    pub id: String,
-    /// Its number.
-    pub n: u64,
-    /// When it was sent.
-    pub sent: Offset,
-    /// What became of it.
-    pub fate: Fate,
-}
-
 /// What a proof is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct ProofRequest<'a> {
@@ -45,7 +32,7 @@ pub struct ProofRequest<'a> {
     /// How it was taken; none: it existed.
     pub taken: Option<&'a Taken>,
     /// The ledger's writes, in order; empty without a ledger.
-    pub ledger: &'a [LedgerEntry],
+    pub ledger: &'a [Entry],
     /// The run's folder; scratch copies are made below it and removed again.
     pub dir: &'a Path,
     /// Longest time for all of it.

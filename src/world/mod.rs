@@ -6,6 +6,7 @@
 mod error;
 pub mod backups;
 pub mod command;
+pub mod host;
 pub mod http;
 pub mod links;
 pub mod operator;

@@ -1,0 +1,106 @@
+//! The engine's view of backups, on the real providers.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use super::proof::{LedgerOrder, ProofOrder};
+use super::{Provider, Sqlite, Taken, prove, take};
+use crate::clock::Clock;
+use crate::model::Name;
+use crate::scenario::Backup;
+use crate::scenario::backup::{BackupSource, Provider as Asked};
+use crate::timeline::ledger::{Reference, Shape};
+use crate::timeline::restore::RestoreProof;
+use crate::world::DriverError;
+use crate::world::backups::{Backups, ProofRequest, Taken as Told};
+
+/// Backups on real engines.
+pub struct HostBackups {
+    clock: Clock,
+    /// The ledger's shape in this run, if it has one.
+    shape: Option<Shape>,
+    taken: Mutex<BTreeMap<Name, Taken>>,
+}
+
+impl HostBackups {
+    /// Backups of one run.
+    pub fn new(clock: Clock, shape: Option<Shape>) -> Self {
+        HostBackups { clock, shape, taken: Mutex::default() }
+    }
+}
+
+fn provider(backup: &Backup) -> Result<Arc<dyn Provider>, DriverError> {
+    match backup.provider() {
+        Ok(Asked::Sqlite(sqlite)) => {
+            let mut provider = Sqlite::new(&sqlite.database);
+            provider.ledger_table.clone_from(&sqlite.ledger_table);
+            Ok(Arc::new(provider))
+        }
+        Err(e) => Err(DriverError::Refused(e.to_string())),
+    }
+}
+
+/// Where a backup of this run lies.
+fn file(name: &Name, dir: &Path) -> PathBuf {
+    dir.join(format!("backup-{}.db", slug(name)))
+}
+
+fn slug(name: &Name) -> String {
+    name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+}
+
+#[async_trait]
+impl Backups for HostBackups {
+    async fn take(&self, name: &Name, backup: &Backup, dir: &Path) -> Result<Told, DriverError> {
+        let taken = take(provider(backup)?, file(name, dir), self.shape.clone(), self.clock, backup.within.get())
+            .await
+            .map_err(|e| DriverError::Failed(format!("backup {name}: {e}")))?;
+        let told = Told { began: taken.started, completed: taken.completed, bytes: taken.bytes };
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), taken);
+        Ok(told)
+    }
+
+    async fn prove(&self, request: ProofRequest<'_>) -> RestoreProof {
+        let ProofRequest { name, backup, ledger, dir, within, .. } = request;
+        let provider = match provider(backup) {
+            Ok(provider) => provider,
+            Err(e) => return RestoreProof::not_begun(name.as_str(), &e.to_string()),
+        };
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let existing = backup.sqlite.as_ref().and_then(|s| s.file.as_ref()).map(PathBuf::from);
+        let file = match (backup.source, existing) {
+            (BackupSource::Existing, Some(file)) => file,
+            (BackupSource::Existing, None) => {
+                return RestoreProof::not_begun(name.as_str(), "`source: existing` names no `file`");
+            }
+            (BackupSource::Take, _) if taken.is_none() => {
+                return RestoreProof::not_begun(name.as_str(), "the backup was not taken");
+            }
+            (BackupSource::Take, _) => file(name, dir),
+        };
+        let ledger = match (&self.shape, &taken) {
+            // The disaster is declared at the moment the backup was asked for: what was acknowledged before must be there.
+            (Some(shape), Some(taken)) => Some(LedgerOrder {
+                shape: shape.clone(),
+                entries: ledger.to_vec(),
+                disaster: Reference::exact(taken.started),
+            }),
+            _ => None,
+        };
+        let order = ProofOrder {
+            file,
+            taken,
+            target: dir.join(format!("restored-{}.db", slug(name))),
+            checks: backup.checks.clone(),
+            smoke: backup.smoke.clone(),
+            max_age: None,
+            ledger,
+            within,
+            keep: false,
+        };
+        prove(provider, order, self.clock).await
+    }
+}
