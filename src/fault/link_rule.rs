@@ -25,3 +25,61 @@ pub(super) async fn inject(
     };
     world.links.set_rule(link, id, rule, licence).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::fault::Fault;
+    use crate::model::{HumanDuration, LinkAddress, RunId};
+    use crate::safety::{Reverted, Standing};
+    use crate::scenario::Scenario;
+    use crate::scenario::fault::{ProxyDown, ProxyLatency, ProxyTimeout};
+    use crate::world::sim::Sim;
+
+    fn name(text: &str) -> Name {
+        text.parse().expect("a name")
+    }
+
+    async fn world() -> (Scenario, World) {
+        let scenario: Scenario = serde_json::from_value(serde_json::json!({ "name": "drill" })).expect("a scenario");
+        let world = Sim::new(&scenario).world(Clock::start());
+        let (listen, upstream) = ("127.0.0.1:1".into(), "127.0.0.1:2".into());
+        world.links.open(&[LinkAddress { name: name("front"), listen, upstream }], 1).await.expect("open");
+        (scenario, world)
+    }
+
+    /// The whole life of one fault: prepared, not yet there, injected, there, reverted, gone.
+    async fn lives(fault: &impl Fault) {
+        let (scenario, world) = world().await;
+        let (run, fault_name) = (RunId("run-1".into()), name("crawl"));
+        let context = FaultContext { run: &run, name: &fault_name, scenario: &scenario, dir: "/".as_ref() };
+        let undo = fault.prepare(&world, context).await.expect("prepared");
+        let [Undo::Link(record)] = undo.as_slice() else { panic!("{undo:?}") };
+        assert_eq!((record.link.as_str(), record.rule.0.as_str()), ("front", "run-1/crawl"));
+        assert_eq!(world.standing(&undo[0]).await, Ok(Standing::Gone), "prepare changes nothing");
+        fault.inject(&world, &undo, Licence::for_tests()).await.expect("injected");
+        assert_eq!(world.standing(&undo[0]).await, Ok(Standing::InForce { touched: 0 }));
+        assert_eq!(world.revert(&undo[0]).await, Ok(Reverted::Restored));
+        assert_eq!(world.revert(&undo[0]).await, Ok(Reverted::AlreadyBack));
+        assert_eq!(world.standing(&undo[0]).await, Ok(Standing::Gone));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_fault_of_links_is_one_rule_under_the_id_its_undo_removes() {
+        let latency = HumanDuration::from_millis(250);
+        lives(&ProxyLatency { proxy: name("front"), latency, jitter: HumanDuration::default() }).await;
+        lives(&ProxyDown { proxy: name("front") }).await;
+        lives(&ProxyTimeout { proxy: name("front") }).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unknown_link_and_an_undo_of_another_kind_are_refused_before_anything_happens() {
+        let (scenario, world) = world().await;
+        let (run, fault_name) = (RunId("run-1".into()), name("cut"));
+        let context = FaultContext { run: &run, name: &fault_name, scenario: &scenario, dir: "/".as_ref() };
+        let fault = ProxyDown { proxy: name("back") };
+        assert!(matches!(fault.prepare(&world, context).await, Err(DriverError::NotFound(_))));
+        assert!(matches!(fault.inject(&world, &[], Licence::for_tests()).await, Err(DriverError::Failed(_))));
+    }
+}

@@ -17,9 +17,6 @@ use super::view::View;
 use crate::clock::Clock;
 use crate::model::{LinkAddress, LinkRule, RuleId, RuleStatus};
 
-/// Most connections of one link at a time; more wait in the backlog of its socket.
-const CONNECTIONS: u32 = 16_384;
-
 /// Longest time for established connections to be reset; each needs one turn of the scheduler.
 const RESETTING: Duration = Duration::from_secs(1);
 
@@ -54,11 +51,12 @@ pub struct Link {
 }
 
 impl Link {
-    /// Opens a link. Its random choices come from `seed` and its name.
+    /// Opens a link for at most that many connections at a time; more wait in the backlog of its socket. Its random choices
+    /// come from `seed` and its name.
     ///
     /// # Errors
     /// When its address cannot be listened on.
-    pub fn open(address: &LinkAddress, seed: u64, clock: Clock) -> io::Result<Self> {
+    pub fn open(address: &LinkAddress, seed: u64, clock: Clock, most: u32) -> io::Result<Self> {
         let door = Door::open(&address.listen)?;
         let local = door.address()?;
         let (orders, taken) = mpsc::channel(16);
@@ -68,7 +66,8 @@ impl Link {
             clock,
             carrier: Arc::new(Carrier::new(&address.upstream)),
             seed: seed ^ u64::from(crc32fast::hash(address.name.as_str().as_bytes())),
-            places: Arc::new(Semaphore::new(CONNECTIONS as usize)),
+            places: Arc::new(Semaphore::new(most as usize)),
+            most,
             connections: 0,
             rules_set: 0,
         };
@@ -120,6 +119,7 @@ struct Task {
     carrier: Arc<Carrier>,
     seed: u64,
     places: Arc<Semaphore>,
+    most: u32,
     connections: u64,
     rules_set: u64,
 }
@@ -158,7 +158,7 @@ impl Task {
             return Ok(());
         }
         // Every connection holds a place: when all are free, all are reset.
-        let all = tokio::time::timeout(RESETTING, self.places.acquire_many(CONNECTIONS)).await;
+        let all = tokio::time::timeout(RESETTING, self.places.acquire_many(self.most)).await;
         drop(all.map_err(|_| LinkError::NotReset)?.map_err(|_| LinkError::Ended)?);
         self.shut_once_met()
     }

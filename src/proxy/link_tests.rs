@@ -20,6 +20,8 @@ struct Bench {
     server: TcpListener,
 }
 
+const MOST: u32 = 64;
+
 impl Bench {
     async fn new() -> Self {
         let server = TcpListener::bind("127.0.0.1:0").await.expect("a server");
@@ -28,7 +30,7 @@ impl Bench {
             listen: "127.0.0.1:0".into(),
             upstream: server.local_addr().expect("its address").to_string(),
         };
-        Bench { link: Link::open(&address, 7, Clock::start()).expect("a link"), server }
+        Bench { link: Link::open(&address, 7, Clock::start(), MOST).expect("a link"), server }
     }
 
     async fn dial(&self) -> std::io::Result<TcpStream> {
@@ -321,6 +323,27 @@ async fn a_client_whose_upstream_is_not_there_is_reset() {
     drop(server);
     let mut client = within("dial", TcpStream::connect(link.local())).await.expect("let in");
     assert_eq!(rest(&mut client).await.1, Some(ErrorKind::ConnectionReset));
+}
+
+#[tokio::test]
+async fn connections_over_the_limit_wait_for_a_place_and_are_cut_like_the_others() {
+    let bench = Bench::new().await;
+    let mut pairs = Vec::new();
+    for _ in 0..MOST {
+        pairs.push(bench.pair().await);
+    }
+    let mut waiting = bench.dial().await.expect("in the backlog");
+    waiting.write_all(b"x").await.expect("written");
+    drop(pairs.pop());
+    let mut served = bench.accept().await;
+    within("read", served.read_exact(&mut [0])).await.expect("carried on");
+    let mut late = bench.dial().await.expect("in the backlog");
+    bench.set("down", DOWN).await;
+    assert_eq!(bench.touched("down").await, u64::from(MOST) + 1);
+    assert_eq!(rest(&mut waiting).await.1, Some(ErrorKind::ConnectionReset));
+    assert_eq!(rest(&mut late).await.1, Some(ErrorKind::ConnectionReset));
+    bench.remove("down").await;
+    bench.pair().await;
 }
 
 #[tokio::test]

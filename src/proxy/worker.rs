@@ -22,13 +22,18 @@ use crate::world::links::protocol::{Assignment, LONGEST_LINE, Report};
 /// Threads that move bytes and take orders. Two, so that an order never waits for a busy connection's turn.
 const THREADS: usize = 2;
 
+/// Most connections of one link at a time.
+const CONNECTIONS: u32 = 16_384;
+
+/// File handles for the standard streams, the runtime, listeners and control clients.
+const OWN_HANDLES: u64 = 128;
+
 /// The proxy process from its first line to its end. Exit code 0 when the lease ended, 1 when it could not start.
 pub fn proxy_worker() -> ExitCode {
     let failed = match start() {
         Ok(never) => match never {},
         Err(failed) => failed,
     };
-    eprintln!("simulacro proxy-worker: {failed:?}");
     // Whoever started it may be gone; its exit code still tells.
     let _ = report(&failed);
     ExitCode::FAILURE
@@ -45,7 +50,6 @@ fn start() -> Result<Never, Report> {
     let assignment: Assignment =
         serde_json::from_str(&line).map_err(|error| failed(None, "standard input", &std::io::Error::other(error)))?;
     lease(assignment.control.clone()).map_err(|error| failed(None, "standard input", &error))?;
-    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
@@ -72,8 +76,9 @@ impl Serving {
         let clock = Clock::start();
         let mut links = BTreeMap::new();
         let mut listening = Vec::new();
+        let most = connections(assignment.links.len());
         for address in &assignment.links {
-            let link = Link::open(address, assignment.seed, clock)
+            let link = Link::open(address, assignment.seed, clock, most)
                 .map_err(|error| failed(Some(&address.name), &address.listen, &error))?;
             let mut address = address.clone();
             address.listen = link.local().to_string();
@@ -113,11 +118,19 @@ fn lease(control: PathBuf) -> std::io::Result<()> {
     std::thread::Builder::new().name("lease".into()).spawn(wait).map(drop)
 }
 
-/// Each connection needs two file handles; the usual soft limit of 1024 is for programs that use `select`.
-fn raise_file_limit() {
+/// How many connections each of `links` links may have at a time. Each needs two file handles; the usual soft limit of 1024
+/// is for programs that use `select`, so it is raised first. What is more waits in the backlog, not half-connected.
+fn connections(links: usize) -> u32 {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // Where it is not allowed, connections wait in the backlog instead.
+    // Where it is not allowed, the old limit holds, and is read below.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    share(getrlimit(Resource::Nofile).current, links)
+}
+
+/// A link's share of that many file handles (none: no limit), less those that the process itself needs.
+fn share(handles: Option<u64>, links: usize) -> u32 {
+    let each = handles.map_or(u64::MAX, |handles| handles.saturating_sub(OWN_HANDLES) / 2 / links.max(1) as u64);
+    u32::try_from(each).unwrap_or(u32::MAX).clamp(1, CONNECTIONS)
 }
 
 fn report(report: &Report) -> std::io::Result<()> {
@@ -130,4 +143,18 @@ fn report(report: &Report) -> std::io::Result<()> {
 fn failed(link: Option<&Name>, address: &str, error: &std::io::Error) -> Report {
     let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
     Report::Failed { link: link.cloned(), address: address.to_owned(), in_use, why: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_share_the_file_handles_there_are() {
+        assert_eq!(share(None, 1), CONNECTIONS);
+        assert_eq!(share(Some(1_048_576), 3), CONNECTIONS);
+        assert_eq!(share(Some(4096), 2), 992);
+        assert_eq!(share(Some(64), 5), 1);
+        assert_eq!(share(Some(1024), 0), 448);
+    }
 }
