@@ -22,7 +22,7 @@ requests:
 #[tokio::test]
 async fn a_good_server_sees_exactly_what_is_reported() {
     let server = Server::start(Manners::Good).await;
-    let heard = start(&profile(200, "1s", 50, "20s"), &server.url()).await.to_the_end().await;
+    let heard = start(&profile(200, "1s", 50, "20s"), &server.url()).await.hear_all().await;
     heard.assert_whole();
     assert_eq!(heard.intended(), 200);
     // A machine that stood still for a second does not send what is overdue, and says so.
@@ -51,7 +51,7 @@ async fn latency_of_a_stall_counts_from_the_intended_start() {
     server.wait_for(server.seen().len() + 150).await;
     let released = simulacro::clock::raw_now();
     server.set(Manners::Good);
-    let heard = drive.to_the_end().await;
+    let heard = drive.hear_all().await;
     heard.assert_whole();
     assert_eq!((heard.intended(), heard.ok() + heard.not_sent()), (400, 400), "{:?}", heard.reasons());
     // Truth: whatever was meant to start during the stall was answered after its end.
@@ -76,7 +76,7 @@ async fn latency_of_a_stall_counts_from_the_intended_start() {
 #[tokio::test]
 async fn a_hanging_server_costs_timeouts_and_drops_at_the_asked_rate() {
     let server = Server::start(Manners::Stall).await;
-    let heard = start(&profile(100, "2s", 10, "500ms"), &server.url()).await.to_the_end().await;
+    let heard = start(&profile(100, "2s", 10, "500ms"), &server.url()).await.hear_all().await;
     heard.assert_whole();
     assert_eq!((heard.intended(), heard.ok(), heard.pending()), (200, 0, 0));
     assert!(heard.err() >= 10 && heard.dropped() > 0, "{} failed, {} dropped", heard.err(), heard.dropped());
@@ -96,7 +96,7 @@ async fn refused_connections_fail_at_the_asked_rate_and_no_faster() {
     while tokio::net::TcpStream::connect(&address).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    let heard = start(&profile(300, "1s", 100, "20s"), &url).await.to_the_end().await;
+    let heard = start(&profile(300, "1s", 100, "20s"), &url).await.hear_all().await;
     heard.assert_whole();
     assert_eq!((heard.intended(), heard.ok()), (300, 0));
     assert_eq!(heard.err() + heard.dropped() + heard.not_sent(), 300);
@@ -113,7 +113,7 @@ async fn every_kind_of_bad_answer_is_a_failure_with_its_reason() {
         (Manners::Gibberish, "not HTTP"),
     ] {
         let server = Server::start(manners).await;
-        let heard = start(&profile(100, "200ms", 100, "20s"), &server.url()).await.to_the_end().await;
+        let heard = start(&profile(100, "200ms", 100, "20s"), &server.url()).await.hear_all().await;
         heard.assert_whole();
         assert_eq!((heard.intended(), heard.ok()), (20, 0), "{manners:?}");
         assert!(heard.err() > 0 && heard.err() >= server.seen().len() as u64, "{manners:?}: {}", heard.err());
@@ -124,7 +124,7 @@ async fn every_kind_of_bad_answer_is_a_failure_with_its_reason() {
 #[tokio::test]
 async fn a_server_that_closes_after_each_answer_is_no_failure() {
     let server = Server::start(Manners::OneEach).await;
-    let heard = start(&profile(100, "500ms", 100, "20s"), &server.url()).await.to_the_end().await;
+    let heard = start(&profile(100, "500ms", 100, "20s"), &server.url()).await.hear_all().await;
     heard.assert_whole();
     assert_eq!((heard.intended(), heard.err()), (50, 0), "{:?}", heard.reasons());
     assert!(heard.ok() > 1);
@@ -134,7 +134,7 @@ async fn a_server_that_closes_after_each_answer_is_no_failure() {
 #[tokio::test]
 async fn a_slow_server_is_measured_as_slow() {
     let server = Server::start(Manners::Slow(60)).await;
-    let heard = start(&profile(100, "500ms", 100, "20s"), &server.url()).await.to_the_end().await;
+    let heard = start(&profile(100, "500ms", 100, "20s"), &server.url()).await.hear_all().await;
     heard.assert_whole();
     assert!(heard.ok() > 0 && heard.err() == 0);
     assert!(heard.hist_ok().min() >= 59_000, "{}", heard.hist_ok().min());
@@ -144,7 +144,7 @@ async fn a_slow_server_is_measured_as_slow() {
 async fn a_name_that_cannot_be_resolved_makes_windows_blind_and_not_bad() {
     // Longer than a label may be: the resolver refuses it without asking anybody.
     let url = format!("http://{}:80", "x".repeat(70));
-    let heard = start(&profile(50, "200ms", 100, "20s"), &url).await.to_the_end().await;
+    let heard = start(&profile(50, "200ms", 100, "20s"), &url).await.hear_all().await;
     heard.assert_whole();
     assert_eq!((heard.intended(), heard.err(), heard.dropped(), heard.not_sent()), (10, 0, 0, 10));
     assert!(heard.reasons()[0].contains("resolved"), "{:?}", heard.reasons());
@@ -159,7 +159,7 @@ async fn a_machine_without_files_makes_windows_blind_and_not_bad() {
     let script = format!("#!/bin/sh\nulimit -n 30\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_simulacro"));
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let heard = start_with(program, &profile(200, "1s", 500, "700ms"), &server.url()).await.to_the_end().await;
+    let heard = start_with(program, &profile(200, "1s", 500, "700ms"), &server.url()).await.hear_all().await;
     heard.assert_whole();
     assert_eq!((heard.intended(), heard.ok()), (200, 0));
     assert!(heard.not_sent() > 50, "{} not sent, {} failed", heard.not_sent(), heard.err());

@@ -15,6 +15,7 @@ use crate::scenario::profile::{ConstantVus, Profile};
 
 /// What the users of a stream share.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "goose"), expect(dead_code, reason = "only goose makes users"))]
 pub struct ClosedStream {
     /// What to send: every step of every journey, in the profile's order.
     pub plan: Plan,

@@ -97,7 +97,7 @@ impl Target {
             Some("https") => true,
             _ => return Err("it starts with http:// or https://"),
         };
-        let authority = uri.authority().ok_or_else(|| "it has no host")?;
+        let authority = uri.authority().ok_or("it has no host")?;
         if authority.as_str().contains('@') {
             return Err("put credentials into a header of the profile, as `${env:NAME}`");
         }
@@ -194,6 +194,7 @@ impl Plan {
     }
 
     /// A number for a choice that is made by user, pass and step: the same in every run with this seed.
+    #[cfg_attr(not(feature = "goose"), expect(dead_code, reason = "only users think"))]
     pub fn chance(&self, user: u64, iteration: u64, step: usize) -> u64 {
         mix(self.seed ^ mix(user ^ mix(iteration ^ mix(step as u64))))
     }
