@@ -24,6 +24,7 @@ pub trait Workers: Send + Sync {
 /// A running load worker. Dropping it closes its lease: it stops within 100 ms.
 #[async_trait]
 pub trait WorkerHandle: Send + Sync {
-    /// Asks it to stop and to report what is left, waits for its end, kills it after a limit.
+    /// Asks it to stop and to report what is left, waits for its end, kills it after a limit. Its reports must be taken
+    /// meanwhile: a full channel holds its last lines up until the limit.
     async fn stop(&mut self);
 }

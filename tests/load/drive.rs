@@ -73,7 +73,7 @@ impl Drive {
     }
 
     /// Hears everything until the worker is gone.
-    pub async fn to_the_end(&mut self) -> Heard {
+    pub async fn hear_all(&mut self) -> Heard {
         let mut heard = Heard::default();
         while self.hear(&mut heard).await {}
         heard

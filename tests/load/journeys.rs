@@ -51,7 +51,7 @@ async fn users_take_their_steps_in_order_and_the_counts_agree_with_the_server() 
 #[tokio::test]
 async fn a_profile_with_a_duration_ends_by_itself() {
     let server = Server::start(Manners::Good).await;
-    let heard = start(&profile(", duration: 1s"), &server.url()).await.to_the_end().await;
+    let heard = start(&profile(", duration: 1s"), &server.url()).await.hear_all().await;
     heard.assert_whole();
     assert_eq!(heard.pending(), 0);
     assert_eq!(server.seen().len() as u64, heard.ok());
@@ -76,7 +76,7 @@ async fn refused_connections_make_no_storm() {
     // Without think time, users try again at once but for their rest: at most 100 times a second each.
     let eager =
         profile(", duration: 1s").replace("wait_time: { min: 5ms, max: 15ms }", "wait_time: { min: 0s, max: 0s }");
-    let heard = start(&eager, &url).await.to_the_end().await;
+    let heard = start(&eager, &url).await.hear_all().await;
     heard.assert_whole();
     assert_eq!(heard.ok(), 0);
     let windows = heard.lines.iter().map(|line| line.window).max().unwrap() - heard.lines[0].window + 1;

@@ -76,7 +76,7 @@ async fn a_killed_worker_is_lost() {
     }
     let pid = rustix::process::Pid::from_raw(heard.hello.as_ref().unwrap().pid).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    let rest = drive.to_the_end().await;
+    let rest = drive.hear_all().await;
     assert!(rest.end.is_none());
     let why = rest.lost.unwrap();
     assert!(why.contains("without its last line") && why.contains("9"), "{why}");
@@ -94,7 +94,7 @@ async fn a_worker_that_cannot_start_says_why() {
             "NOT_SET_HERE",
         ),
     ] {
-        let heard = start(&profile, url).await.to_the_end().await;
+        let heard = start(&profile, url).await.hear_all().await;
         let why = heard.lost.unwrap();
         assert!(why.contains(says), "`{says}` is missing from: {why}");
         assert!(heard.lines.is_empty() && heard.end.is_none());
@@ -103,6 +103,6 @@ async fn a_worker_that_cannot_start_says_why() {
 
 #[tokio::test]
 async fn a_program_that_is_no_worker_is_lost_and_not_waited_for() {
-    let drive = crate::drive::start_with("/bin/echo".into(), ENDLESS, "http://127.0.0.1:9").await.to_the_end().await;
+    let drive = crate::drive::start_with("/bin/echo".into(), ENDLESS, "http://127.0.0.1:9").await.hear_all().await;
     assert!(drive.lost.unwrap().contains("not understood"));
 }

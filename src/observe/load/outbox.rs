@@ -113,6 +113,9 @@ fn add(names: &mut BTreeMap<u16, Update>, update: Update) {
     match names.get_mut(&update.key.1) {
         Some(waiting) => {
             waiting.tally.absorb(update.tally);
+            if waiting.merged {
+                waiting.tally.slots.clear();
+            }
             waiting.at = update.at;
             waiting.last = update.last;
             waiting.pending = update.pending;

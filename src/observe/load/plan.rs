@@ -1,23 +1,18 @@
 //! A profile made ready for sending: templates parsed, secrets in place, the target taken apart.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use hyper::Uri;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use crate::scenario::profile::{self, Expect, Rendering, Request, Secrets, Template, mix};
 use crate::timeline::load_line::Assignment;
+use crate::world;
 
-/// Why an assignment cannot be carried out.
+/// Why a profile cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// The base URL.
-    #[error("the base URL `{url}` cannot be used: {why}")]
-    BaseUrl {
-        /// As written.
-        url: String,
-        /// What is wrong.
-        why: &'static str,
-    },
     /// One request.
     #[error("request `{name}`: {why}")]
     Request {
@@ -91,20 +86,23 @@ enum Text<T> {
 
 impl Target {
     /// Takes a base URL apart.
-    pub fn parse(url: &str) -> Result<Target, PlanError> {
-        let wrong = |why| PlanError::BaseUrl { url: url.into(), why };
-        let uri: Uri = url.parse().map_err(|_| wrong("it is not a URL such as http://127.0.0.1:8080"))?;
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, without showing it.
+    pub fn parse(url: &str) -> Result<Target, &'static str> {
+        let uri: Uri = url.parse().map_err(|_| "it is not a URL such as http://127.0.0.1:8080")?;
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            _ => return Err(wrong("it starts with http:// or https://")),
+            _ => return Err("it starts with http:// or https://"),
         };
-        let authority = uri.authority().ok_or_else(|| wrong("it has no host"))?;
+        let authority = uri.authority().ok_or("it has no host")?;
         if authority.as_str().contains('@') {
-            return Err(wrong("put credentials into a header of the profile, as `${env:NAME}`"));
+            return Err("put credentials into a header of the profile, as `${env:NAME}`");
         }
         if uri.query().is_some() {
-            return Err(wrong("a query belongs to the requests' paths"));
+            return Err("a query belongs to the requests' paths");
         }
         let prefix = uri.path().trim_end_matches('/').to_owned();
         let scheme = if tls { "https" } else { "http" };
@@ -196,6 +194,7 @@ impl Plan {
     }
 
     /// A number for a choice that is made by user, pass and step: the same in every run with this seed.
+    #[cfg_attr(not(feature = "goose"), expect(dead_code, reason = "only users think"))]
     pub fn chance(&self, user: u64, iteration: u64, step: usize) -> u64 {
         mix(self.seed ^ mix(user ^ mix(iteration ^ mix(step as u64))))
     }
@@ -246,14 +245,18 @@ fn header_value(text: &str) -> Result<HeaderValue, String> {
 }
 
 /// Secrets from the worker's own environment and files.
-pub struct OwnSecrets;
+pub struct OwnSecrets(pub world::secrets::Secrets);
 
 impl Secrets for OwnSecrets {
     fn env(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
+        self.0.resolve(&format!("${{env:{name}}}")).ok().map(Cow::into_owned)
     }
 
     fn file(&self, path: &str) -> Option<String> {
-        std::fs::read_to_string(path).ok().map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+        self.0.resolve(&format!("${{file:{path}}}")).ok().map(Cow::into_owned)
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -14,6 +14,7 @@ use super::stop::Stop;
 use crate::clock::raw_now;
 use crate::scenario::profile::{ConstantArrivalRate, ConstantVus, Executor, Severity};
 use crate::timeline::load_line::{Assignment, Hello, PROTOCOL};
+use crate::world::secrets::Secrets;
 
 /// Between the assignment and the first request, in nanoseconds: for threads and connections.
 const HEAD_START: i64 = 20_000_000;
@@ -42,10 +43,15 @@ pub fn start(assignment: &Assignment, stop: Stop) -> Result<Running, String> {
     if let Some(problem) = profile.problems().into_iter().find(|p| p.severity == Severity::Error) {
         return Err(format!("profile {}: {}: {}", profile.name, problem.path, problem.message));
     }
-    let target = Target::parse(&assignment.base_url).map_err(|e| e.to_string())?;
+    let secrets = Secrets::new();
+    let base_url = secrets.resolve(&assignment.base_url).map_err(|e| e.to_string())?;
+    // The address may hold a secret, so an error shows it as it was written.
+    let target = Target::parse(&base_url)
+        .map_err(|why| format!("the base URL `{}` cannot be used: {why}", assignment.base_url))?;
+    let secrets = OwnSecrets(secrets);
     match profile.executor() {
-        Some(Executor::ConstantArrivalRate(rate)) => start_open(assignment, rate, target, stop),
-        Some(Executor::ConstantVus(users)) => start_closed(assignment, users, target, stop),
+        Some(Executor::ConstantArrivalRate(rate)) => start_open(assignment, rate, target, &secrets, stop),
+        Some(Executor::ConstantVus(users)) => start_closed(assignment, users, target, &secrets, stop),
         None => Err(format!("profile {} has no executor", profile.name)),
     }
 }
@@ -65,14 +71,14 @@ fn start_open(
     assignment: &Assignment,
     rate: &ConstantArrivalRate,
     target: Target,
+    secrets: &OwnSecrets,
     stop: Stop,
 ) -> Result<Running, String> {
     if target.tls {
         return Err(format!("{}: this executor speaks no TLS yet: give it an http:// URL", assignment.base_url));
     }
     let profile = &assignment.profile;
-    let plan =
-        Plan::new(assignment, profile.requests.iter(), &target.prefix, &OwnSecrets).map_err(|e| e.to_string())?;
+    let plan = Plan::new(assignment, profile.requests.iter(), &target.prefix, secrets).map_err(|e| e.to_string())?;
     let authority = target.authority.clone();
     let wire = Wire::new(target).ok_or_else(|| format!("`{authority}` cannot stand in a Host header"))?;
     let pacer = Pacer::new(rate.rate, rate.time_unit.get().as_nanos() as u64);
@@ -112,9 +118,15 @@ fn start_open(
     Ok(Running { hello, shards, start, done, threads: stream.lanes as usize })
 }
 
-fn start_closed(assignment: &Assignment, users: &ConstantVus, target: Target, stop: Stop) -> Result<Running, String> {
+fn start_closed(
+    assignment: &Assignment,
+    users: &ConstantVus,
+    target: Target,
+    secrets: &OwnSecrets,
+    stop: Stop,
+) -> Result<Running, String> {
     let profile = &assignment.profile;
-    let plan = Plan::new(assignment, profile.all_requests(), "", &OwnSecrets).map_err(|e| e.to_string())?;
+    let plan = Plan::new(assignment, profile.all_requests(), "", secrets).map_err(|e| e.to_string())?;
     let shard = Arc::new(Shard::new(Grid { epoch: assignment.epoch }, None));
     let start = raw_now();
     let stream = ClosedStream { plan, target, profile: profile.clone(), users: users.clone(), shard: shard.clone() };

@@ -140,6 +140,11 @@ impl Template {
         self.parts.iter().map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect()
     }
 
+    /// The parts that stand in the template as they are.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None })
+    }
+
     /// The text for one request. Secrets that were not resolved render as nothing.
     pub fn render(&self, values: &Rendering<'_>) -> String {
         let mut out = String::with_capacity(32);

@@ -89,6 +89,14 @@ journeys:
 }
 
 #[test]
+fn a_path_that_http_refuses_is_found_before_anything_is_sent() {
+    let wrong = read(&OPEN.replace("/orders?limit=20", "/my orders?x=${seq}"));
+    let problems = wrong.problems();
+    assert_eq!(problems[0].path, "requests[1].path");
+    assert!(problems[0].message.contains("`%20`"), "{}", problems[0].message);
+}
+
+#[test]
 fn names_are_listed_once_in_order() {
     let profile = read(&OPEN.replace("name: list", "name: create"));
     assert_eq!(profile.request_names().len(), 1);

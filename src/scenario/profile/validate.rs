@@ -160,7 +160,13 @@ impl Problems {
         if !request.path.starts_with('/') {
             self.error(format!("{at}.path"), "a path starts with `/`; the host comes from the stream's `base_url`");
         }
-        self.template(format!("{at}.path"), &request.path);
+        let unsafe_in_path = |c: char| !c.is_ascii_graphic() || "\"<>\\^`{|}#".contains(c);
+        if let Some(path) = self.template(format!("{at}.path"), &request.path)
+            && let Some(wrong) = path.literals().find_map(|text| text.chars().find(|c| unsafe_in_path(*c)))
+        {
+            let bytes = wrong.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+            self.error(format!("{at}.path"), format!("a path has no {wrong:?}: write it as `{bytes}`"));
+        }
         if let Some(body) = &request.body {
             self.template(format!("{at}.body"), body);
         }
@@ -176,9 +182,7 @@ impl Problems {
         }
     }
 
-    fn template(&mut self, path: String, text: &str) {
-        if let Err(why) = text.parse::<Template>() {
-            self.error(path, why.to_string());
-        }
+    fn template(&mut self, path: String, text: &str) -> Option<Template> {
+        text.parse().map_err(|why: super::TemplateError| self.error(path, why.to_string())).ok()
     }
 }

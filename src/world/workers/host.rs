@@ -1,5 +1,6 @@
 //! Load workers as child processes of this one: `simulacro load-worker`, with pipes for orders and lines.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,12 +81,16 @@ impl Workers for HostWorkers {
         };
         let mut line = serde_json::to_vec(&assignment).map_err(|e| failed("its assignment cannot be written", &e))?;
         line.push(b'\n');
-        timeout(ACCEPT, lease.write_all(&line))
-            .await
-            .map_err(|_| {
-                DriverError::Timeout(format!("load worker of stream `{stream}` does not read its assignment"))
-            })?
-            .map_err(|e| failed("its assignment was not taken", &e))?;
+        match timeout(ACCEPT, lease.write_all(&line)).await {
+            Ok(Ok(())) => {}
+            // It is gone already; the attendant hears its last words.
+            Ok(Err(e)) if e.kind() == ErrorKind::BrokenPipe => {}
+            Ok(Err(e)) => return Err(failed("its assignment was not taken", &e)),
+            Err(_) => {
+                let why = format!("load worker of stream `{stream}` does not read its assignment");
+                return Err(DriverError::Timeout(why));
+            }
+        }
         let dropped = CancellationToken::new();
         let attendant = Attendant { stream, child, reports, dropped: dropped.clone() };
         let attendant = tokio::spawn(attendant.attend(lines, errors));
