@@ -177,8 +177,7 @@ impl Proof<'_> {
         };
         let mut summary = None;
         let look = |leash: &Leash| {
-            let next = order.entries.iter().map(|entry| entry.n + 1).max().unwrap_or(0);
-            let read = match self.provider.ledger(&self.order.target, &order.shape, next, leash) {
+            let read = match self.provider.ledger(&self.order.target, &order.shape, leash) {
                 Ok(read) => read,
                 Err(error) => return Finding::error("the ledger's entries", &error),
             };

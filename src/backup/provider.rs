@@ -105,11 +105,11 @@ pub trait Provider: Send + Sync {
     /// Checks of the copy: layers 4 and 5, and the smoke query.
     fn verify(&self, target: &Path, located: &Located, wanted: Wanted<'_>, record: &mut Recorder<'_>);
 
-    /// The ledger on the copy, when writes below `next` were given out.
+    /// The ledger on the copy.
     ///
     /// # Errors
     /// When it cannot be read.
-    fn ledger(&self, target: &Path, shape: &Shape, next: u64, leash: &Leash) -> Result<FinalRead, BackupError>;
+    fn ledger(&self, target: &Path, shape: &Shape, leash: &Leash) -> Result<FinalRead, BackupError>;
 
     /// The first write on the copy: the last step of the restore. Leaves nothing in the copy.
     ///

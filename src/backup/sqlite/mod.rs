@@ -172,13 +172,13 @@ impl Provider for Sqlite {
         }
     }
 
-    fn ledger(&self, target: &Path, shape: &Shape, next: u64, leash: &Leash) -> Result<FinalRead, BackupError> {
+    fn ledger(&self, target: &Path, shape: &Shape, leash: &Leash) -> Result<FinalRead, BackupError> {
         let table = self.ledger_table(shape).ok_or_else(|| BackupError::Sql {
             path: target.to_owned(),
             reason: "the ledger's table is not known: name it in `ledger_table`".into(),
         })?;
         let db = read::open(target, leash)?;
-        read::ledger(&db, target, table, shape, next, leash)
+        read::ledger(&db, target, table, shape, leash)
     }
 
     fn first_write(&self, target: &Path, leash: &Leash) -> Result<(), BackupError> {

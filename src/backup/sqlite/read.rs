@@ -193,13 +193,12 @@ fn each_row(
     Ok(())
 }
 
-/// The ledger's entries in `table`, by its column `id`, when numbers below `next` were given out.
+/// The ledger's entries in `table`, by its column `id`.
 pub(super) fn ledger(
     db: &Connection,
     path: &Path,
     table: &str,
     shape: &Shape,
-    next: u64,
     leash: &Leash,
 ) -> Result<FinalRead, BackupError> {
     let mut builder = ReadBuilder::default();
@@ -212,7 +211,7 @@ pub(super) fn ledger(
             ValueRef::Integer(number) => number.to_string(),
             _ => String::new(),
         };
-        match shape.place(&id, next) {
+        match shape.place(&id) {
             Place::Foreign => builder.foreign(),
             Place::Unexpected => builder.unexpected(id),
             Place::Ours(n) => builder.row(n, shape.compare(n, &fields(row, columns)?)),

@@ -121,7 +121,7 @@ fn copy(
     let facts = read::facts(&db, of, leash)?;
     let last_ledger = match ledger.and_then(|shape| Some((shape, sqlite.ledger_table(shape)?))) {
         Some((shape, table)) if facts.tables.contains_key(table) => {
-            let found = read::ledger(&db, of, table, shape, u64::MAX, leash)?;
+            let found = read::ledger(&db, of, table, shape, leash)?;
             found.present.bounds().map(|(_, last)| shape.number(last))
         }
         _ => None,

@@ -4,13 +4,15 @@
 
 mod account;
 mod ids;
+mod journal;
 mod shape;
 #[cfg(test)]
 mod tests;
 
 pub use account::{Account, Freshness, Reference, Rpa, account, at_disaster, freshness};
 pub use ids::IdRanges;
-pub use shape::{Place, Shape};
+pub use journal::{JournalLine, replay};
+pub use shape::{Place, SPAN, Shape};
 
 use std::collections::BTreeSet;
 

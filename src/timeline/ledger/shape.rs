@@ -1,14 +1,25 @@
 //! How the entries of a run look where they are stored: their ids, and the content that was sent.
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::Content;
+use crate::model::RunId;
+use crate::scenario::Ledger;
+use crate::scenario::ledger::LedgerWrite;
+use crate::scenario::reference::{Reference, put_in};
 
 /// The placeholder for an entry's number in a write's address and body.
 const PLACEHOLDER: &str = "${id}";
 
-/// How entry `n` is written and recognised. `${id}` stands for `first + n`, so that runs that share a table, each with
-/// its own `first`, cannot be mistaken for each other.
+/// Numbers that one run may use: 16.7 million, four and a half hours with a write each millisecond.
+pub const SPAN: u64 = 1 << 24;
+
+/// Spans to choose from, so that all numbers stay below 2^53, which JSON readers keep exact.
+const SPANS: u64 = 1 << 29;
+
+/// How entry `n` is written and recognised. `${id}` stands for `first + n`, and each run has its own `first`, so that runs
+/// that share a table cannot be mistaken for each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
     first: u64,
@@ -23,13 +34,23 @@ pub struct Shape {
 pub enum Place {
     /// This run's, with its number.
     Ours(u64),
-    /// It looks like this run's, and was never given out.
+    /// It looks like a ledger's, and no run writes such an id.
     Unexpected,
     /// Another writer's, or an earlier run's.
     Foreign,
 }
 
 impl Shape {
+    /// The shape of a scenario's ledger in one run: `first` follows from the run's id.
+    pub fn of(ledger: &Ledger, run: &RunId) -> Shape {
+        let LedgerWrite::Http(write) = &ledger.write;
+        let digest = Sha256::digest(run.0.as_bytes());
+        let mut low = [0; 8];
+        low.copy_from_slice(&digest[..8]);
+        let span = u64::from_le_bytes(low) % (SPANS - 1) + 1;
+        Shape::new(&write.url, write.body.as_deref(), span * SPAN)
+    }
+
     /// The shape of entries that are written to `url` with `body`. An id is the path segment that holds `${id}`, text
     /// around the placeholder included; when only the body holds it, the id is the bare number.
     pub fn new(url: &str, body: Option<&str>, first: u64) -> Shape {
@@ -52,6 +73,11 @@ impl Shape {
         self.first.saturating_add(n)
     }
 
+    /// The id of entry `n`, as the application stores it.
+    pub fn id(&self, n: u64) -> String {
+        format!("{}{}{}", self.before, self.number(n), self.after)
+    }
+
     /// The path segment before the id, which usually is the name of the table too: `orders` of `/orders/${id}`.
     pub fn collection(&self) -> Option<&str> {
         self.collection.as_deref()
@@ -59,19 +85,18 @@ impl Shape {
 
     /// `template` with the number of entry `n` in place of every `${id}`.
     pub fn fill(&self, template: &str, n: u64) -> String {
-        template.replace(PLACEHOLDER, &self.number(n).to_string())
+        put_in(template, |reference| (*reference == Reference::Id).then(|| self.number(n).to_string()))
     }
 
-    /// Whose row has the id `id`, when entries below `next` have been given out.
-    pub fn place(&self, id: &str, next: u64) -> Place {
+    /// Whose row has the id `id`. A number of this run's span is this run's, whether it was given out or not.
+    pub fn place(&self, id: &str) -> Place {
         let inner = id.strip_prefix(self.before.as_str()).and_then(|rest| rest.strip_suffix(self.after.as_str()));
         let Some(inner) = inner else { return Place::Foreign };
         // `007` and `+7` are other ids than `7`.
         let number = inner.parse::<u64>().ok().filter(|number| number.to_string() == inner);
         match number.map(|number| number.checked_sub(self.first)) {
-            Some(Some(n)) if n < next => Place::Ours(n),
-            Some(Some(_)) => Place::Unexpected,
-            Some(None) => Place::Foreign,
+            Some(Some(n)) if n < SPAN => Place::Ours(n),
+            Some(_) => Place::Foreign,
             // With text of its own around the number an id can be told to be a damaged one of the ledger's.
             None if self.before.is_empty() && self.after.is_empty() => Place::Foreign,
             None => Place::Unexpected,
@@ -108,21 +133,44 @@ mod tests {
         let shape = Shape::new("http://host/orders/ledger-${id}?x=1", Some(r#"{"n": ${id}}"#), 5_000);
         assert_eq!(shape.fill("http://host/orders/ledger-${id}", 7), "http://host/orders/ledger-5007");
         assert_eq!(shape.collection(), Some("orders"));
-        assert_eq!(shape.place("ledger-5007", 8), Place::Ours(7));
-        assert_eq!(shape.place("ledger-5007", 7), Place::Unexpected);
-        assert_eq!(shape.place("ledger-4999", 8), Place::Foreign);
-        assert_eq!(shape.place("shop-5007", 8), Place::Foreign);
+        assert_eq!(shape.place("ledger-5007"), Place::Ours(7));
+        assert_eq!(shape.id(7), "ledger-5007");
+        assert_eq!(shape.place("ledger-4999"), Place::Foreign);
+        assert_eq!(shape.place(&shape.id(SPAN)), Place::Foreign);
+        assert_eq!(shape.place("shop-5007"), Place::Foreign);
         for damaged in ["ledger-05007", "ledger-50x7", "ledger-", "ledger-+5007"] {
-            assert_eq!(shape.place(damaged, 8), Place::Unexpected, "{damaged}");
+            assert_eq!(shape.place(damaged), Place::Unexpected, "{damaged}");
         }
+    }
+
+    #[test]
+    fn runs_do_not_share_numbers_and_all_stay_exact_in_json() {
+        let ledger: Ledger = serde_json::from_value(json!({
+            "every": "20ms",
+            "write": { "http": { "url": "http://host/orders/${id}" } },
+            "read": { "http": { "url": "http://host/orders" } },
+        }))
+        .unwrap();
+        let shapes: Vec<_> = (0..200).map(|n| Shape::of(&ledger, &RunId(format!("run-{n}")))).collect();
+        for (index, shape) in shapes.iter().enumerate() {
+            assert!(shape.number(0) >= SPAN && shape.number(SPAN - 1) < 1 << 53);
+            assert!(shapes[..index].iter().all(|other| other.place(&shape.id(0)) == Place::Foreign));
+        }
+        assert_eq!(shapes[7], Shape::of(&ledger, &RunId("run-7".into())));
+    }
+
+    #[test]
+    fn secrets_and_escapes_stay_for_the_driver() {
+        let shape = Shape::new("http://host/${id}", None, 5);
+        assert_eq!(shape.fill("http://host/${id}?key=${env:KEY}&x=$${id}", 1), "http://host/6?key=${env:KEY}&x=$${id}");
     }
 
     #[test]
     fn bare_numbers_are_ours_and_words_are_not() {
         for shape in [Shape::new("http://host/orders/${id}", None, 1), Shape::new("http://host/orders", None, 1)] {
             assert_eq!(shape.collection(), Some("orders"));
-            assert_eq!(shape.place("1", 1), Place::Ours(0));
-            assert_eq!(shape.place("cart-1", 1), Place::Foreign);
+            assert_eq!(shape.place("1"), Place::Ours(0));
+            assert_eq!(shape.place("cart-1"), Place::Foreign);
         }
     }
 
