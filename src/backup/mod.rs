@@ -8,6 +8,7 @@
 pub mod checks;
 mod error;
 mod files;
+mod host;
 mod leash;
 pub mod manifest;
 mod proof;
@@ -16,6 +17,7 @@ mod record;
 pub mod sqlite;
 
 pub use error::BackupError;
+pub use host::HostBackups;
 pub use leash::Leash;
 pub use manifest::{Facts, Manifest, TableFacts};
 pub use proof::{LedgerOrder, ProofOrder, prove, take};
