@@ -5,7 +5,7 @@ use crate::result::{RunResult, VERSION};
 /// Why bytes are not a result that this program can read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It is not JSON at all, or cut short.
+    /// It is not JSON at all, or cut short, or a field is missing or of another kind.
     #[error("damaged at line {line}, column {column}: {why}; compare the folder's SHA256SUMS, or run the drill again")]
     Damaged {
         /// Line, from 1.
@@ -31,9 +31,6 @@ pub enum ReadError {
     /// Its version never was.
     #[error("version {0} of the format does not exist: it was not written by this program, or changed since")]
     NoSuchVersion(u64),
-    /// A field is missing, or of another kind.
-    #[error("damaged: {0}; compare the folder's SHA256SUMS, or run the drill again")]
-    Field(String),
 }
 
 /// The result as pretty JSON, ending in a newline.
@@ -51,28 +48,43 @@ pub fn json(result: &RunResult) -> Result<String, serde_json::Error> {
 /// # Errors
 /// When the bytes are damaged, something else, or of another version; the message says what to do.
 pub fn read(bytes: &[u8]) -> Result<RunResult, ReadError> {
-    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| ReadError::Damaged {
-        line: e.line(),
-        column: e.column(),
-        why: e.to_string(),
-    })?;
     // Looked at before the fields: a later version may have any others, and "missing field" would mislead.
-    let Some(found) = value.get("version").and_then(serde_json::Value::as_u64) else {
+    let head: Head = match serde_json::from_slice(bytes) {
+        Ok(head) => head,
+        Err(e) if e.is_data() => return Err(ReadError::NotAResult("version")),
+        Err(e) => return Err(damaged(&e)),
+    };
+    let Some(found) = head.version.as_ref().and_then(serde_json::Value::as_u64) else {
         return Err(ReadError::NotAResult("version"));
     };
-    for key in ["program", "run", "verdict"] {
-        if value.get(key).is_none() {
-            return Err(ReadError::NotAResult(key));
-        }
+    let Some(program) = head.program.as_ref().and_then(serde_json::Value::as_str) else {
+        return Err(ReadError::NotAResult("program"));
+    };
+    if head.run.is_none() {
+        return Err(ReadError::NotAResult("run"));
     }
     if found > u64::from(VERSION) {
-        let program = value["program"].as_str().unwrap_or("of unknown version").to_owned();
-        return Err(ReadError::Newer { found, program });
+        return Err(ReadError::Newer { found, program: program.to_owned() });
     }
     if found == 0 {
         return Err(ReadError::NoSuchVersion(found));
     }
-    serde_json::from_value(value).map_err(|e| ReadError::Field(e.to_string()))
+    serde_json::from_slice(bytes).map_err(|e| damaged(&e))
+}
+
+/// What every version of a result has.
+#[derive(serde::Deserialize)]
+struct Head {
+    version: Option<serde_json::Value>,
+    program: Option<serde_json::Value>,
+    run: Option<serde::de::IgnoredAny>,
+}
+
+fn damaged(e: &serde_json::Error) -> ReadError {
+    // The reader of JSON ends its message with the place, which ours begins with.
+    let why = e.to_string();
+    let why = why.split(" at line ").next().unwrap_or_default().to_owned();
+    ReadError::Damaged { line: e.line(), column: e.column(), why }
 }
 
 #[cfg(test)]

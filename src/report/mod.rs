@@ -2,12 +2,15 @@
 //!
 //! The tables of [`tables`] hold the words; a format decides how they look. [`live`] is the only part that writes.
 
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod schema;
 pub mod terminal;
 
+mod chart;
+mod glossary;
 mod grid;
 mod restore;
 mod table;

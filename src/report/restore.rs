@@ -1,6 +1,6 @@
 //! The tables of restore proofs.
 
-use crate::model::Name;
+use crate::model::{Name, Offset};
 use crate::timeline::restore::{ProofLedger, RestoreProof};
 
 use super::table::{Cell, Table, Tone};
@@ -23,6 +23,34 @@ pub(crate) fn overview<'a>(proofs: impl IntoIterator<Item = (&'a Name, &'a Resto
         ]);
     }
     table
+}
+
+/// Where the backup came from and where it went.
+pub(crate) fn facts(proof: &RestoreProof) -> Vec<(&'static str, String)> {
+    let mut facts =
+        vec![("source", format!("{} {}", proof.source.provider, proof.source.version).trim_end().to_owned())];
+    facts.push(("identity", proof.source.identity.clone()));
+    if let Some(backup) = &proof.backup {
+        let since = |at: Option<Offset>| at.map_or_else(|| "before the run".into(), words::moment);
+        let moment = backup.consistent_at.map(|(a, b)| format!("{} to {}", words::moment(a), words::moment(b)));
+        facts.extend([
+            ("backup", format!("{}, {} {}", backup.id, backup.kind, backup.method)),
+            ("location", backup.location.clone()),
+            ("size", words::bytes(backup.bytes)),
+            ("asked for", since(backup.started)),
+            ("complete", since(backup.completed)),
+            ("holds the state of", moment.unwrap_or_default()),
+            ("SHA-256", backup.digest.clone()),
+        ]);
+    }
+    let reached = proof.restore_time.map_or_else(|| "not reached".into(), |t| t.to_string());
+    facts.extend([
+        ("scratch copy", proof.scratch.clone()),
+        ("restore time", reached),
+        ("checks took", proof.verify_time.to_string()),
+    ]);
+    facts.retain(|(_, value)| !value.is_empty());
+    facts
 }
 
 /// The timed steps of one proof.

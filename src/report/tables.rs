@@ -113,7 +113,7 @@ fn aimed(f: &FaultInfo) -> String {
 }
 
 fn at(offset: Option<Offset>) -> Cell {
-    Cell::maybe(offset.map(words::moment))
+    Cell::maybe(offset.map(words::mark))
 }
 
 /// The outages as clients saw them.
@@ -125,7 +125,7 @@ pub(crate) fn outages(result: &RunResult) -> Table {
     for o in &result.outages {
         table.row([
             o.fault.as_str().into(),
-            words::moment(o.impact.value).into(),
+            words::mark(o.impact.value).into(),
             rta(o),
             Cell::maybe(o.rta_from_act.as_ref().map(Bounds::<Delta>::display)),
             Cell::maybe(o.rta_after_undo.as_ref().map(Bounds::<Delta>::display)),
@@ -223,6 +223,32 @@ pub(crate) fn ledger_line(l: &LedgerInfo) -> (String, Tone) {
         l.node,
     );
     (text, tone)
+}
+
+/// The ledger's account, number by number.
+pub(crate) fn ledger(l: &LedgerInfo) -> Table {
+    let mut table = Table::new("The ledger's account", &["fate", "#writes", "meaning"]);
+    let bad = |n: Option<u64>| if n.unwrap_or(0) > 0 { Tone::Breach } else { Tone::Plain };
+    let mut row = |fate: &str, n: Option<u64>, tone: Tone, meaning: String| {
+        let number =
+            n.map_or_else(|| Cell::toned("unknown", Tone::Inconclusive), |n| Cell::toned(words::count(n), tone));
+        table.row([fate.into(), number, meaning.into()]);
+    };
+    let between = l.lost_between.map(|(a, b)| format!(", between {} and {}", words::moment(a), words::moment(b)));
+    let late = l.late_losses.filter(|n| *n > 0).map(|n| format!("; {} of them after the act", words::count(n)));
+    let lost =
+        format!("acknowledged, and not there at the end{}{}", between.unwrap_or_default(), late.unwrap_or_default());
+    row("sent", Some(l.sent), Tone::Plain, "journaled, then sent".into());
+    row("acknowledged", Some(l.acked), Tone::Plain, "the service said that it is safe".into());
+    row("refused", Some(l.refused), Tone::Plain, "the service said no".into());
+    row("unknown", Some(l.unknown), Tone::Plain, "no answer: there or not, both are fine".into());
+    row("not sent", Some(l.not_sent), Tone::Plain, "for reasons on our side".into());
+    row("lost", l.lost, bad(l.lost), lost);
+    row("survived", l.survived, Tone::Plain, "of unknown fate, and there".into());
+    row("duplicated", l.duplicates, Tone::Plain, "there more than once".into());
+    row("unexpected", l.unexpected, bad(l.unexpected), "there, and never sent".into());
+    row("altered", l.altered, bad(l.altered), "there, with other content than was sent".into());
+    table
 }
 
 /// Data loss as time, by reference fault.

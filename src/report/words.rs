@@ -65,7 +65,7 @@ pub(crate) fn micros(us: u64) -> String {
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     match percent {
-        p if p == 0.0 => "0%".into(),
+        0.0 => "0%".into(),
         p if p < 0.01 => "< 0.01%".into(),
         p if p < 1.0 => format!("{p:.2}%"),
         p if p > 99.9 && p < 100.0 => format!("{:.2}%", (p * 100.0).floor() / 100.0),
@@ -109,6 +109,11 @@ pub(crate) fn bytes(n: u64) -> String {
 /// A point in time without its unit's clutter: `2.04 s`, `12 min 03 s`.
 pub(crate) fn moment(at: Offset) -> String {
     span(at.since(Offset::ZERO))
+}
+
+/// A point in time to the millisecond, for marks whose distance matters.
+pub(crate) fn mark(at: Offset) -> String {
+    format!("{:.3} s", at.seconds())
 }
 
 /// A distance in time to hundredths of a second, for tables and charts where the bounds are not the matter.
