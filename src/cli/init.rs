@@ -59,7 +59,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("new");
         let written = init(&folder).unwrap();
-        let checked = crate::cli::check::check(&[folder.clone()], &[]);
+        let checked = crate::cli::check::check(std::slice::from_ref(&folder), &[]);
         assert_eq!(checked.files.len(), written.len());
         assert_eq!(checked.problems.to_string(), "");
         std::fs::write(&written[0], "mine").unwrap();

@@ -3,10 +3,10 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::Scenario;
-use super::lint::{Profiles, lint};
+use super::lint::{Profiles, lint, lint_partly};
 use super::problem::{Problem, Problems};
 use super::profile::{Profile, Severity};
-use super::source::{Source, load, load_plain, read_file};
+use super::source::{Partial, Source, load_partly, load_plain, read_file};
 
 /// A scenario that can be run, and what its author should know all the same.
 #[derive(Debug, Clone)]
@@ -34,35 +34,46 @@ pub fn open(file: &Path, overrides: &[(String, String)]) -> Result<Bundle, Probl
 /// # Errors
 /// As [`open`].
 pub fn open_text(file: &Path, text: &str, overrides: &[(String, String)]) -> Result<Bundle, Problems> {
-    let (scenario, source) = load::<Scenario>(file, text, overrides)?;
+    let Partial { value, source, damage, mut problems } = load_partly::<Scenario>(file, text, overrides)?;
+    let Some(scenario) = value else { return Err(problems) };
     let mut profiles = Profiles::new();
-    let mut problems = Problems::default();
     for (i, stream) in scenario.load.iter().enumerate() {
-        let path = beside(file, &stream.profile);
-        match profile(&path) {
+        let place = damage.original(&format!("load[{i}].profile"));
+        if damage.explains(&place) {
+            continue;
+        }
+        match profile(&beside(file, &stream.profile)) {
             Ok((profile, warnings)) => {
                 profiles.insert(stream.name.clone(), profile);
                 problems.merge(warnings);
             }
-            Err(theirs) => {
-                let unreadable = theirs.iter().next().filter(|p| theirs.text(&p.file).is_none_or(|t| t.is_empty()));
-                let (message, hint) = match unreadable {
-                    Some(p) => {
-                        let message = format!("the load profile cannot be read: {}", p.message);
-                        (message, "the path is relative to the scenario's file")
-                    }
-                    None => ("the load profile has errors".to_owned(), "they are shown at its own lines"),
-                };
-                let ours = source.error(format!("load[{i}].profile"), message).hint(hint);
-                problems.merge(source.problems(vec![ours]));
-                if unreadable.is_none() {
-                    problems.merge(theirs);
-                }
-            }
+            Err(theirs) => problems.merge(wrong_profile(&source, place, theirs)),
         }
     }
-    problems.merge(source.problems(lint(&scenario, &profiles, &source)));
+    let found = match damage.is_none() {
+        true => lint(&scenario, &profiles, &source),
+        false => lint_partly(&scenario, &source, &damage),
+    };
+    problems.merge(source.problems(found));
     if problems.has_errors() { Err(problems) } else { Ok(Bundle { scenario, source, profiles, warnings: problems }) }
+}
+
+/// The problems of a profile, and one that leads from the scenario to them.
+fn wrong_profile(source: &Source, place: String, theirs: Problems) -> Problems {
+    let unreadable = theirs.iter().next().filter(|p| theirs.text(&p.file).is_none_or(|t| t.is_empty()));
+    let (message, hint) = match unreadable {
+        Some(p) => {
+            let message = format!("the load profile cannot be read: {}", p.message);
+            (message, "the path is relative to the scenario's file")
+        }
+        None => ("the load profile has errors".to_owned(), "they are shown at its own lines"),
+    };
+    let readable = unreadable.is_none();
+    let mut all = source.problems(vec![source.error(place, message).hint(hint)]);
+    if readable {
+        all.merge(theirs);
+    }
+    all
 }
 
 /// The path of a profile that is named relative to the scenario's file, `..` taken out where that leads to the same file,
@@ -110,4 +121,45 @@ pub fn profile_text(file: &Path, text: &str) -> Result<(Profile, Problems), Prob
     });
     let problems = source.problems(list.collect());
     if problems.has_errors() { Err(problems) } else { Ok((profile, problems)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let problems = open_text(Path::new("a.yaml"), text, &[]).unwrap_err();
+        problems.iter().map(|p| p.to_string().replace("a.yaml:", "")).collect()
+    }
+
+    #[test]
+    fn wrong_values_do_not_hide_wrong_names() {
+        let found = problems(
+            "name: x
+services: { app: { command: [a], ready: { within: 5 } } }
+targets: { app: { process: app }, gone: { process: gone } }
+faults:
+  - { name: one, process-kil: { target: app } }
+  - { name: two, at: 1s, process-pause: { target: ap } }
+  - { name: six, at: 5, for: 1s, process-pause: { target: app } }
+probes: [{ name: p, tcp: { address: nowhere }, every: 0s }]
+objectives: { rto: { max: 5s, fault: three } }
+",
+        );
+        let places: Vec<_> = found.iter().map(|l| l.splitn(3, ':').take(2).collect::<Vec<_>>().join(":")).collect();
+        let expected = ["2:51", "3:52", "5:18", "6:26", "6:51", "7:22", "8:37", "8:55", "9:38"];
+        assert_eq!(places, expected, "{found:#?}");
+    }
+
+    #[test]
+    fn what_was_left_out_is_not_missed() {
+        let text = "name: x\nfalts: []\ntargets: { app: { process: orders } }\nproxies: [1]\n";
+        let found = problems(text);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        let text = "name: x\nservices:\n  orders: { command: 5 }\ntargets: { app: { process: orders } }\n";
+        assert_eq!(problems(text), ["3:22: expected a list, found the number `5`"]);
+        let text = "name: x\nprobes: [{ nmae: p, tcp: { address: a:1 }, every: 1s }]\n\
+                    recovery_signal: { streams: [p] }\n";
+        assert_eq!(problems(text).len(), 1, "a slip in `name` would be told twice: {:?}", problems(text));
+    }
 }

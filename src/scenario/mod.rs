@@ -7,6 +7,7 @@ pub mod yaml;
 pub mod reference;
 pub mod problem;
 pub mod render;
+pub mod damage;
 pub mod source;
 pub mod lint;
 pub mod bundle;

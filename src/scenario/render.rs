@@ -54,8 +54,7 @@ fn report(problems: &Problems, problem: &Problem) -> Report {
         Some(text) => {
             let length = problem.span.end.saturating_sub(problem.span.start).max(1);
             let first_line = text[problem.span.start..].lines().next().map_or(1, str::len).max(1);
-            let label = LabeledSpan::at_offset(problem.span.start, "");
-            let label = LabeledSpan::new(label.label().map(str::to_owned), label.offset(), length.min(first_line));
+            let label = LabeledSpan::new(None, problem.span.start, length.min(first_line));
             Report::new(diagnostic.with_label(label)).with_source_code(NamedSource::new(file, text.to_string()))
         }
         None => Report::new(diagnostic.with_labels(None)).wrap_err(file),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::damage::Damage;
 use super::problem::{Problem, Problems, Severity};
 use super::yaml::{self, Entry, Flaw, Node, Span, Value, interpolate, parse};
 
@@ -66,27 +67,59 @@ pub fn load_plain<T: DeserializeOwned>(file: &Path, text: &str) -> Result<(T, So
     read(file, text, |_, _| Vec::new())
 }
 
+/// A file with errors, as far as it could be read.
+#[derive(Debug, Clone)]
+pub struct Partial<T> {
+    /// The value, without what is wrong; stand-ins are in place of what is missing.
+    pub value: Option<T>,
+    /// The file.
+    pub source: Source,
+    /// What was left out.
+    pub damage: Damage,
+    /// Everything that is wrong; with none, `value` is whole.
+    pub problems: Problems,
+}
+
+/// Reads as much of a text as can be read, as [`load`], for whoever wants to look at the rest, too.
+///
+/// # Errors
+/// When the text is not YAML at all.
+pub fn load_partly<T: DeserializeOwned>(
+    file: &Path,
+    text: &str,
+    overrides: &[(String, String)],
+) -> Result<Partial<T>, Problems> {
+    read_partly(file, text, |root, text| interpolate(root, text, overrides))
+}
+
 fn read<T: DeserializeOwned>(
     file: &Path,
     text: &str,
     prepare: impl FnOnce(&mut Node, &str) -> Vec<Flaw>,
 ) -> Result<(T, Source), Problems> {
-    let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(text).into();
-    let fail = |list: Vec<Problem>| Problems::new(file, text.clone(), list);
-    let (mut root, mut flaws) =
-        parse(&text).map_err(|flaw| fail(vec![Problem::from_flaw(file, String::new(), flaw)]))?;
-    flaws.extend(prepare(&mut root, &text));
-    let source = Source { file: file.to_owned(), text: text.clone(), root };
-    let mut problems: Vec<_> =
-        flaws.into_iter().map(|flaw| Problem::from_flaw(file, source.path_at(flaw.span), flaw)).collect();
-    match yaml::read(&source.root) {
-        Ok(value) if problems.is_empty() => Ok((value, source)),
-        Ok(_) => Err(fail(problems)),
-        Err(more) => {
-            problems.extend(more.into_iter().map(|f| Problem::from_flaw(file, f.path, f.flaw)));
-            Err(fail(problems))
+    match read_partly(file, text, prepare)? {
+        Partial { value: Some(value), source, damage, problems } if problems.is_empty() && damage.is_none() => {
+            Ok((value, source))
         }
+        Partial { problems, .. } => Err(problems),
     }
+}
+
+fn read_partly<T: DeserializeOwned>(
+    file: &Path,
+    text: &str,
+    prepare: impl FnOnce(&mut Node, &str) -> Vec<Flaw>,
+) -> Result<Partial<T>, Problems> {
+    let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(text).into();
+    let (mut root, mut flaws) = parse(&text)
+        .map_err(|flaw| Problems::new(file, text.clone(), vec![Problem::from_flaw(file, String::new(), flaw)]))?;
+    flaws.extend(prepare(&mut root, &text));
+    let source = Source { file: file.to_owned(), text, root };
+    let reading = yaml::read(&source.root);
+    let flaws = flaws.into_iter().map(|flaw| Problem::from_flaw(file, source.path_at(flaw.span), flaw));
+    let typed = reading.flaws.into_iter().map(|f| Problem::from_flaw(file, f.path, f.flaw));
+    let problems = source.problems(flaws.chain(typed).collect());
+    Ok(Partial { value: reading.value, source, damage: Damage::new(reading.left_out), problems })
 }
 
 /// Reads a file as a `T`: [`read_file`], then [`load`].

@@ -46,7 +46,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     for (i, claim) in claims.iter().enumerate() {
         let rival = claims[..i].iter().find(|c| c.port == claim.port && c.port != 0 && meet(&c.host, &claim.host));
         if let Some(rival) = rival {
-            let line = lint.source.at(&rival.path).line;
+            let line = lint.line(&rival.path);
             let message = format!("port {} is taken by {} (line {line})", claim.port, rival.who);
             lint.error(claim.path.clone(), message, "give it another port");
         }

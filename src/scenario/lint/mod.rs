@@ -18,6 +18,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use super::damage::Damage;
 use super::problem::Problem;
 use super::profile::{LoadModel, Profile};
 use super::source::Source;
@@ -31,7 +32,8 @@ pub type Profiles = BTreeMap<Name, Profile>;
 
 /// Every problem of a scenario that is right by type.
 pub fn lint(scenario: &Scenario, profiles: &Profiles, source: &Source) -> Vec<Problem> {
-    let mut lint = Lint { scenario, profiles, source, problems: Vec::new() };
+    let whole = Damage::default();
+    let mut lint = Lint { scenario, profiles, source, damage: &whole, problems: Vec::new() };
     shape::check(&mut lint);
     names::check(&mut lint);
     references::check(&mut lint);
@@ -47,31 +49,71 @@ pub fn lint(scenario: &Scenario, profiles: &Profiles, source: &Source) -> Vec<Pr
     lint.problems
 }
 
+/// What can be said of a scenario with errors: only what they cannot have caused.
+pub fn lint_partly(scenario: &Scenario, source: &Source, damage: &Damage) -> Vec<Problem> {
+    let mut lint = Lint { scenario, profiles: &Profiles::new(), source, damage, problems: Vec::new() };
+    names::check(&mut lint);
+    if !damage.hides_names() {
+        references::check(&mut lint);
+    }
+    timing::check_ends(&mut lint);
+    probes::check(&mut lint);
+    addresses::check(&mut lint);
+    lint.problems
+}
+
 /// What the rules look at, and what they found.
 struct Lint<'a> {
     scenario: &'a Scenario,
     profiles: &'a Profiles,
     source: &'a Source,
+    damage: &'a Damage,
     problems: Vec<Problem>,
 }
 
 impl<'a> Lint<'a> {
     /// An error about a value.
     fn error(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
-        let problem = self.source.error(path, message);
-        self.problems.push(with_hint(problem, hint));
+        let problem = self.source.error(self.damage.original(&path.into()), message);
+        self.push(problem, hint);
     }
 
     /// An error about a key: the value under it is missing something.
     fn key_error(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
-        let problem = self.source.key_error(path, message);
-        self.problems.push(with_hint(problem, hint));
+        let problem = self.source.key_error(self.damage.original(&path.into()), message);
+        self.push(problem, hint);
     }
 
     /// A warning about a value.
     fn warn(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
-        let problem = self.source.error(path, message);
-        self.problems.push(with_hint(problem, hint).warning());
+        let problem = self.source.error(self.damage.original(&path.into()), message).warning();
+        self.push(problem, hint);
+    }
+
+    /// A warning about a key.
+    fn key_warn(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
+        let problem = self.source.key_error(self.damage.original(&path.into()), message).warning();
+        self.push(problem, hint);
+    }
+
+    fn push(&mut self, problem: Problem, hint: &str) {
+        if !self.damage.explains(&problem.path) {
+            self.problems.push(if hint.is_empty() { problem } else { problem.hint(hint) });
+        }
+    }
+
+    /// The line of a value.
+    fn line(&self, path: &str) -> usize {
+        self.source.at(&self.damage.original(path)).line
+    }
+
+    /// The names that a section of the file gives, right or wrong by type: keys of a map, `name` in a list.
+    fn written(&self, section: &str) -> Vec<&'a str> {
+        match self.source.root.get(section).map(|n| &n.value) {
+            Some(Value::Map(entries)) => entries.iter().map(|e| e.key.as_str()).collect(),
+            Some(Value::List(items)) => items.iter().filter_map(|i| i.get("name")?.scalar_text()).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// An error unless `name` is one of `known`.
@@ -83,7 +125,15 @@ impl<'a> Lint<'a> {
         known: impl IntoIterator<Item = &'n Name>,
     ) -> bool {
         let known: Vec<&str> = known.into_iter().map(Name::as_str).collect();
-        if known.contains(&name.as_str()) {
+        let sections: &[&str] = match what {
+            "service" => &["services"],
+            "proxy" => &["proxies"],
+            "target" => &["targets"],
+            "fault" => &["faults"],
+            "playbook step" => &["playbook"],
+            _ => &["probes", "load"],
+        };
+        if known.contains(&name.as_str()) || sections.iter().any(|s| self.written(s).contains(&name.as_str())) {
             return true;
         }
         let hint = advice(name.as_str(), known.iter().copied());
@@ -118,8 +168,4 @@ impl<'a> Lint<'a> {
             _ => vec![path.to_owned(); count],
         }
     }
-}
-
-fn with_hint(problem: Problem, hint: &str) -> Problem {
-    if hint.is_empty() { problem } else { problem.hint(hint) }
 }

@@ -35,7 +35,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
 fn unique(lint: &mut Lint<'_>, what: &str, names: Vec<(String, &Name)>) {
     for (i, (path, name)) in names.iter().enumerate() {
         if let Some((first, _)) = names[..i].iter().find(|(_, earlier)| earlier == name) {
-            let line = lint.source.at(first).line;
+            let line = lint.line(first);
             lint.error(path, format!("another {what} is called `{name}`, on line {line}"), "names are given once");
         }
     }

@@ -34,7 +34,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
             }
             let (a, b) = (span(lint, Item::Fault(i), 0), span(lint, Item::Fault(j), 0));
             let path = format!("faults[{j}].{}", later.spec.kind());
-            let line = lint.source.at(&format!("faults[{i}]")).line;
+            let line = lint.line(&format!("faults[{i}]"));
             let other = format!("`{}` (line {line})", earlier.name);
             match overlap(a, b) {
                 Some(true) => {
@@ -45,8 +45,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
                 None => {
                     let message = format!("may be on {resource} at the same time as {other}");
                     let hint = format!("`after: {{ fault: {}, is: undone }}` rules it out", earlier.name);
-                    let problem = lint.source.key_error(path, message).hint(hint).warning();
-                    lint.problems.push(problem);
+                    lint.key_warn(path, message, &hint);
                 }
                 Some(false) => {}
             }

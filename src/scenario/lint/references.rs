@@ -100,7 +100,7 @@ fn conditions(lint: &mut Lint<'_>, key: &str, conditions: &[Condition]) {
                 let streams = lint.streams();
                 lint.must_exist(path, "probe or load stream", stream, streams);
             }
-            None if lint.scenario.load.is_empty() => {
+            None if lint.scenario.load.is_empty() && lint.written("load").is_empty() => {
                 let message = format!("`{}` is about the load, and there is none", condition.metric);
                 lint.error(path, message, "add `load:`, or name a probe, as in `checkout.error_rate < 1%`");
             }
@@ -123,7 +123,7 @@ fn objectives(lint: &mut Lint<'_>) {
     }
     for name in objectives.restore.keys() {
         let backups = lint.scenario.backups.keys();
-        if !backups.clone().any(|b| b == name) {
+        if !backups.clone().any(|b| b == name) && !lint.written("backups").contains(&name.as_str()) {
             let hint = advice(name.as_str(), backups.map(Name::as_str)).unwrap_or("add it under `backups:`".into());
             lint.key_error(format!("objectives.restore.{name}"), format!("there is no backup `{name}`"), &hint);
         }
@@ -150,7 +150,7 @@ fn slo_span(lint: &mut Lint<'_>, span: &Name) {
         return;
     }
     let faults = lint.scenario.faults.iter().map(|f| f.name.as_str());
-    if !faults.clone().any(|f| f == span.as_str()) {
+    if !faults.clone().any(|f| f == span.as_str()) && !lint.written("faults").contains(&span.as_str()) {
         let known: Vec<&str> = judged.iter().map(|p| p.as_str()).chain(faults).collect();
         let hint = advice(span.as_str(), known.iter().copied()).unwrap_or_default();
         lint.key_error(path, format!("`{span}` is neither a phase nor a fault"), &hint);

@@ -23,9 +23,8 @@ pub(super) fn check(lint: &mut Lint<'_>) {
                      verdict would be inconclusive",
                     length.as_secs_f64()
                 );
-                let problem = lint.source.key_error(format!("objectives.slo.{span}.{metric}"), message);
                 let hint = "lengthen it, raise the rate, or judge a lower quantile";
-                lint.problems.push(problem.hint(hint).warning());
+                lint.key_warn(format!("objectives.slo.{span}.{metric}"), message, hint);
             }
         }
     }

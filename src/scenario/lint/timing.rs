@@ -50,6 +50,11 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     for item in items {
         signal_needed(lint, item);
     }
+    check_ends(lint);
+}
+
+/// How long faults and manual steps last.
+pub(super) fn check_ends(lint: &mut Lint<'_>) {
     for (i, fault) in lint.scenario.faults.iter().enumerate() {
         end(lint, &format!("faults[{i}]"), fault);
     }

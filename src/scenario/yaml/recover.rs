@@ -19,15 +19,29 @@ pub struct TypeFlaw {
     pub path: String,
 }
 
-/// Reads the tree as a `T`, or says everything that stands in the way.
-pub fn read<T: DeserializeOwned>(root: &Node) -> Result<T, Vec<TypeFlaw>> {
+/// What could be read of a tree.
+#[derive(Debug, Clone)]
+pub struct Reading<T> {
+    /// The value; without what is wrong, and with stand-ins for what is missing, when there are flaws or left-out parts.
+    pub value: Option<T>,
+    /// Everything that is wrong.
+    pub flaws: Vec<TypeFlaw>,
+    /// Paths of what was left out or stood in for.
+    pub left_out: Vec<String>,
+}
+
+/// Reads the tree as a `T`, as far as it goes, and says everything that stands in the way.
+pub fn read<T: DeserializeOwned>(root: &Node) -> Reading<T> {
     let mut surgery = Surgery::new(root);
     // Each round takes a node out, or tries one more stand-in for a missing key; the bound is far above what that needs.
     let rounds = root.size() * (STAND_INS.len() + 2) + 10;
+    let mut value = None;
     for _ in 0..rounds {
         match T::deserialize(De(&surgery.work)) {
-            Ok(value) if surgery.flaws.is_empty() && !surgery.touched_any() => return Ok(value),
-            Ok(_) => break,
+            Ok(read) => {
+                value = Some(read);
+                break;
+            }
             Err(error) => {
                 if surgery.treat(error).is_none() {
                     break;
@@ -35,10 +49,10 @@ pub fn read<T: DeserializeOwned>(root: &Node) -> Result<T, Vec<TypeFlaw>> {
             }
         }
     }
-    Err(surgery.flaws)
+    Reading { value, flaws: surgery.flaws, left_out: surgery.left_out }
 }
 
-/// Values tried in turn for a key that is missing, so that reading goes on past it; what they yield is thrown away.
+/// Values tried in turn for a key that is missing, so that reading goes on past it. Nobody but the lint of what is left sees them.
 const STAND_INS: [fn() -> Value; 7] = [
     || Value::Text("1s".into()),
     || Value::Text("1%".into()),
@@ -60,6 +74,7 @@ struct Surgery<'a> {
     taken: HashSet<(u32, String)>,
     /// Stand-ins by id, with the map and the number of the value in place now.
     stand_ins: Vec<(u32, u32, usize)>,
+    left_out: Vec<String>,
 }
 
 impl<'a> Surgery<'a> {
@@ -72,11 +87,8 @@ impl<'a> Surgery<'a> {
             touched: HashSet::new(),
             taken: HashSet::new(),
             stand_ins: Vec::new(),
+            left_out: Vec::new(),
         }
-    }
-
-    fn touched_any(&self) -> bool {
-        !self.touched.is_empty()
     }
 
     /// Reports the error unless it follows from an earlier one, and removes its cause. `None` when nothing is left.
@@ -132,6 +144,7 @@ impl<'a> Surgery<'a> {
     /// Takes a node out of its list or map.
     fn remove(&mut self, id: u32) -> Option<()> {
         let parent = self.parent(id)?;
+        self.left_out.extend(self.original.trail(id).map(|t| t.path));
         if let Some(entry) = self.work.trail(id)?.key {
             self.taken.insert((parent, entry.key.clone()));
         }
@@ -148,6 +161,10 @@ impl<'a> Surgery<'a> {
         let id = self.next_id;
         self.next_id += 1;
         self.touched.insert(map);
+        if let Some(trail) = self.original.trail(map) {
+            let dot = if trail.path.is_empty() { "" } else { "." };
+            self.left_out.push(format!("{}{dot}{key}", trail.path));
+        }
         let node = Node { id, ..Node::bare(STAND_INS[0]()) };
         let Value::Map(entries) = &mut self.work.find_mut(map)?.value else { return None };
         if entries.iter().any(|e| e.key == key) {

@@ -44,14 +44,14 @@ enum How {
 fn flaws(text: &str) -> Vec<(usize, usize, String, String)> {
     let (root, parse_flaws) = parse(text).unwrap();
     assert_eq!(parse_flaws, []);
-    let mut flaws = read::<Doc>(&root).err().unwrap_or_default();
+    let mut flaws = read::<Doc>(&root).flaws;
     flaws.sort_by_key(|f| f.flaw.span);
     flaws.into_iter().map(|f| (f.flaw.span.line, f.flaw.span.column, f.path, f.flaw.message)).collect()
 }
 
 fn one(text: &str) -> (usize, usize, String, String, String) {
     let (root, _) = parse(text).unwrap();
-    let found = read::<Doc>(&root).unwrap_err();
+    let found = read::<Doc>(&root).flaws;
     assert_eq!(found.len(), 1, "{found:#?}");
     let TypeFlaw { flaw, path } = found[0].clone();
     (flaw.span.line, flaw.span.column, path, flaw.message, flaw.hint.unwrap_or_default())
@@ -60,7 +60,9 @@ fn one(text: &str) -> (usize, usize, String, String, String) {
 #[test]
 fn a_right_document_is_read() {
     let text = "name: 007\nitems:\n- {every: 5s, count: 1e1, args: [sleep, 5, true, 1.10]}\nhow: simply\n";
-    let doc: Doc = read(&parse(text).unwrap().0).unwrap();
+    let reading = read::<Doc>(&parse(text).unwrap().0);
+    assert_eq!((reading.flaws, reading.left_out), (vec![], vec![]));
+    let doc = reading.value.unwrap();
     assert_eq!(doc.name.as_str(), "007");
     assert_eq!((doc.items[0].count, doc.items[0].args.join(" ").as_str()), (10, "sleep 5 true 1.10"));
     assert_eq!(doc.how, Some(How::Simply));
@@ -164,4 +166,13 @@ fn a_root_that_is_no_map_is_one_error() {
 fn a_value_from_an_alias_names_both_lines() {
     let (line, .., hint) = one("name: &n 5s\nitems: [{every: *n, count: *n}]\n");
     assert_eq!((line, hint.as_str()), (2, "the value comes from line 1"));
+}
+
+#[test]
+fn the_rest_is_read_without_what_is_wrong() {
+    let text = "name: x\nitems:\n  - [1]\n  - {every: 1s, count: 2, on: maybe}\n  - {every: 1s}\n";
+    let reading = read::<Doc>(&parse(text).unwrap().0);
+    let doc = reading.value.unwrap();
+    assert_eq!((doc.items.len(), doc.items[0].count, doc.items[0].on), (2, 2, false));
+    assert_eq!(reading.left_out, ["items[0]", "items[1].on", "items[2].count"]);
 }
