@@ -201,7 +201,7 @@ mod drilled {
     use crate::timeline::ledger::{Entry, FinalRead, Reference, Shape, account, replay};
     use crate::timeline::restore::ProofOutcome;
     use crate::world::World;
-    use crate::world::backups::{Backups, LedgerEntry, ProofRequest};
+    use crate::world::backups::{Backups, ProofRequest};
     use crate::world::http::HostHttp;
     use crate::world::sim::Sim;
 

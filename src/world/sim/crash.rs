@@ -33,6 +33,12 @@ impl Crash {
     /// The runner is dead: whoever comes next, a watchdog or `recover`, passes every point.
     pub fn disarm(&self) {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.hit.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether the runner is dead: it passes no further point.
+    pub fn is_dead(&self) -> bool {
+        self.hit.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// How many points were passed.
@@ -64,7 +70,7 @@ impl Crash {
 
     /// Passes a point, or stays there for ever.
     pub(super) async fn pass(&self, what: &str) {
-        if self.strikes(what) {
+        if self.is_dead() || self.strikes(what) {
             std::future::pending::<()>().await;
         }
     }
