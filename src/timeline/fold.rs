@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::event::{EndReason, Event, EventKind, SignalState};
+use super::latency::Hist;
 use super::ledger::Entry;
 use super::load::{LoadTrack, Span, SpanRange};
 use super::load_line::LoadModel;
@@ -365,6 +366,26 @@ impl Timeline {
     /// The ledger's writes, in the order in which their fate was known.
     pub fn ledger_entries(&self) -> Vec<Entry> {
         self.writes.clone()
+    }
+
+    /// Latencies of successes of each second and load stream, for interval logs: stream, start, length, histogram.
+    pub fn interval_histograms(&self) -> Vec<(&Name, Offset, Delta, Hist)> {
+        let second = Delta::from_millis(1_000);
+        let of = |(name, load)| {
+            let seconds = (0..).map_while(move |n| LoadTrack::second(load, n));
+            seconds.enumerate().map(move |(n, sparse)| {
+                let mut hist = Hist::default();
+                hist.merge_sparse(sparse);
+                (name, Offset(second.nanos() * n as i64), second, hist)
+            })
+        };
+        self.loads.iter().flat_map(of).filter(|(.., hist)| hist.total() > 0).collect()
+    }
+
+    /// Wall-clock time of offset 0 in seconds since 1970, when the first event says it.
+    pub fn started_epoch_seconds(&self) -> Option<f64> {
+        let started: jiff::Timestamp = self.started.as_ref()?.utc.parse().ok()?;
+        Some(started.as_nanosecond() as f64 / 1e9)
     }
 
     /// Probes and load streams together.
