@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::raw_now;
 use crate::model::{ProcessId, RunId};
-use crate::safety::{RunDir, StateDir, this_process};
+use crate::safety::{RunDir, this_process};
 
 pub use guard::watchdog;
 
@@ -74,7 +74,19 @@ pub enum WatchdogError {
     },
 }
 
-/// The runner's hold on its watchdog. Dropped without [`Watchdog::done`], the watchdog ends this process and undoes.
+/// The watchdog is gone or does not answer: nothing more may be armed, and what stands must be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WatchdogLost {
+    /// It ended.
+    #[error("the watchdog has ended")]
+    Ended,
+    /// It is stopped, or starved.
+    #[error("the watchdog has not answered for {} s", ANSWER_WITHIN.as_secs())]
+    Silent,
+}
+
+/// The runner's hold on its watchdog. Once this and every [`Beater`] are dropped without [`Watchdog::orderly`], the
+/// watchdog ends this process and undoes.
 #[derive(Debug)]
 #[must_use = "dropping it sets the watchdog off"]
 pub struct Watchdog {
@@ -102,19 +114,21 @@ struct Line {
 ///
 /// # Errors
 /// When it did not start or did not acknowledge in time. Nothing may be armed then.
-pub fn spawn(state: &StateDir, run: &RunDir) -> Result<Watchdog, WatchdogError> {
+pub fn spawn(run: &RunDir) -> Result<Watchdog, WatchdogError> {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("simulacro").arg(SUBCOMMAND);
-    spawn_as(command, state, run, ACK_WITHIN)
+    spawn_as(command, run, ACK_WITHIN)
 }
 
-fn spawn_as(mut command: Command, state: &StateDir, run: &RunDir, within: Duration) -> Result<Watchdog, WatchdogError> {
+fn spawn_as(mut command: Command, run: &RunDir, within: Duration) -> Result<Watchdog, WatchdogError> {
     let log = run.watchdog_log();
     let file = File::options().append(true).create(true).mode(0o600).open(&log)?;
-    // Its own group from the first moment: until it has its own session, a Ctrl-C is not for it.
-    command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
+    // No group of its own here: the leader of a group cannot begin a session, which it does first of all. A Ctrl-C that
+    // comes before that ends it without an acknowledgement, so nothing is armed.
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
     let mut child = command.spawn()?;
-    let assignment = Assignment { state: state.path().into(), run: run.run().clone(), runner: this_process()? };
+    let state = run.state().path().into();
+    let assignment = Assignment { state, run: run.run().clone(), runner: this_process()? };
     let begun = begin(&mut child, &assignment, &log, within);
     if begun.is_err() {
         // It has no assignment it acknowledged, so it guards nothing.
@@ -171,7 +185,7 @@ impl Watchdog {
     }
 
     /// The run ended in order (everything undone, or what remains was said): the watchdog leaves without a deed.
-    pub fn done(mut self) {
+    pub fn orderly(mut self) {
         let mut line = locked(&self.line);
         if let Some(beats) = line.beats.take() {
             // A pipe full of beats belongs to a watchdog that is stopped: it is ended below.
@@ -198,10 +212,15 @@ impl Beater {
     }
 
     /// One beat, every [`BEAT_EVERY`], from the engine's own loop: a loop that hangs must fall silent. Never blocks.
-    pub fn beat(&self) {
-        if let Some(line) = &self.0 {
-            locked(line).beat();
-        }
+    ///
+    /// # Errors
+    /// When nobody hears it.
+    pub fn beat(&self) -> Result<(), WatchdogLost> {
+        self.0.as_ref().map_or(Ok(()), |line| {
+            let mut line = locked(line);
+            line.beat();
+            line.state()
+        })
     }
 
     /// Whether the watchdog lives and answers. If not, nothing may be armed, and what stands must be undone.
@@ -209,7 +228,7 @@ impl Beater {
         self.0.as_ref().is_none_or(|line| {
             let mut line = locked(line);
             line.hear();
-            !line.broken && line.unanswered.is_none_or(|since| raw_now() - since < ANSWER_WITHIN.as_nanos() as i64)
+            line.state().is_ok()
         })
     }
 }
@@ -224,6 +243,14 @@ impl Line {
             Err(_) => self.broken = true,
         }
         self.unanswered.get_or_insert_with(raw_now);
+    }
+
+    fn state(&self) -> Result<(), WatchdogLost> {
+        match self.unanswered {
+            _ if self.broken => Err(WatchdogLost::Ended),
+            Some(since) if raw_now() - since >= ANSWER_WITHIN.as_nanos() as i64 => Err(WatchdogLost::Silent),
+            _ => Ok(()),
+        }
     }
 
     /// Takes in the answers that have come.

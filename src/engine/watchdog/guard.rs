@@ -57,7 +57,10 @@ pub(super) enum Ending {
 /// The hidden subcommand: guards one run, told on standard input. `world_of` connects the drivers from a journal's header.
 pub fn watchdog(world_of: WorldOf<'_>) -> ExitCode {
     // A session of its own: no terminal's signal and no shell's end reaches it.
-    let _ = rustix::process::setsid();
+    if let Err(e) = rustix::process::setsid() {
+        say(&format!("cannot begin a session: {e}"));
+        return ExitCode::FAILURE;
+    }
     // And a direct SIGINT, SIGTERM or SIGHUP is taken and ignored: only the run's end ends it.
     if let Err(e) = ctrlc::set_handler(|| {}) {
         say(&format!("cannot ignore signals: {e}"));
