@@ -104,3 +104,86 @@ impl Backups for HostBackups {
         prove(provider, order, self.clock).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rusqlite::Connection;
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{Delta, Offset};
+    use crate::timeline::event::Fate;
+    use crate::timeline::ledger::Entry;
+    use crate::timeline::restore::ProofOutcome;
+
+    fn name() -> Name {
+        "nightly proof".parse().unwrap()
+    }
+
+    fn backup(database: &Path, more: serde_json::Value) -> Backup {
+        let mut value = json!({ "sqlite": { "database": database }, "checks": ["ledger", "integrity", "content"] });
+        value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn database(folder: &Path) -> PathBuf {
+        let path = folder.join("orders.db");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch("CREATE TABLE orders (id TEXT PRIMARY KEY); INSERT INTO orders VALUES ('1'), ('2')").unwrap();
+        path
+    }
+
+    fn request<'a>(name: &'a Name, backup: &'a Backup, ledger: &'a [Entry], dir: &'a Path) -> ProofRequest<'a> {
+        ProofRequest { name, backup, taken: None, ledger, dir, within: Duration::from_secs(60) }
+    }
+
+    #[tokio::test]
+    async fn a_backup_is_taken_below_the_runs_folder_and_proven_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::start();
+        let shape = Shape::new("http://app/orders/${id}", None, 1);
+        let backups = HostBackups::new(clock, Some(shape.clone()));
+        let (name, backup) = (name(), backup(&database(folder.path()), json!({})));
+        let acked = |n| {
+            let when = Offset::ZERO;
+            Entry { n, intended: when, sent: when, fate: Fate::Acked { when } }
+        };
+        let ledger = [acked(0), acked(1)];
+        let mark = backups.take(&name, &backup, folder.path()).await.unwrap();
+        assert!(mark.bytes > 0 && mark.began <= mark.completed);
+        assert!(folder.path().join("backup-nightly_proof.db.manifest.json").exists());
+        let proof = backups.prove(request(&name, &backup, &ledger, folder.path())).await;
+        assert_eq!(proof.outcome, ProofOutcome::Verified, "{}", proof.why);
+        let ledger = proof.ledger.unwrap();
+        assert_eq!((ledger.acked, ledger.lost, ledger.rpa), (2, 0, (Delta::ZERO, Some(Delta::ZERO))));
+    }
+
+    #[tokio::test]
+    async fn a_backup_that_was_never_taken_is_inconclusive_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let backups = HostBackups::new(Clock::start(), None);
+        let backup = backup(&folder.path().join("none.db"), json!({}));
+        let error = backups.take(&name(), &backup, folder.path()).await.unwrap_err().to_string();
+        assert!(error.contains("none.db"), "{error}");
+        let proof = backups.prove(request(&name(), &backup, &[], folder.path())).await;
+        assert_eq!(proof.outcome, ProofOutcome::Inconclusive);
+        assert!(proof.why.contains("not taken"), "{}", proof.why);
+    }
+
+    #[tokio::test]
+    async fn an_existing_backup_needs_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let backups = HostBackups::new(Clock::start(), None);
+        let mut backup = backup(&database(folder.path()), json!({ "source": "existing", "checks": ["integrity"] }));
+        let proof = backups.prove(request(&name(), &backup, &[], folder.path())).await;
+        assert!(proof.why.contains("names no `file`"), "{}", proof.why);
+        // A plain file of unknown origin, with nothing beside it, is proven as far as it was asked for.
+        let copy = folder.path().join("copy.db");
+        std::fs::copy(folder.path().join("orders.db"), &copy).unwrap();
+        backup.sqlite.as_mut().unwrap().file = Some(copy.display().to_string());
+        let proof = backups.prove(request(&name(), &backup, &[], folder.path())).await;
+        assert_eq!(proof.outcome, ProofOutcome::Verified, "{}", proof.why);
+    }
+}

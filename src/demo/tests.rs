@@ -184,3 +184,106 @@ async fn writes_per_second() {
         println!("{writers} writers: {rate:.0} durable writes/s, {} commits so far", service.store.commits());
     }
 }
+
+/// What a drill does with the service, with the real drivers: ledger, final read, backup under load, restore proof.
+mod drilled {
+    use std::path::PathBuf;
+
+    use tokio::sync::mpsc;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::backup::HostBackups;
+    use crate::clock::Clock;
+    use crate::observe::ledger::{LedgerWriter, read_back};
+    use crate::scenario::plan::Plan;
+    use crate::timeline::event::EventKind;
+    use crate::timeline::ledger::{Entry, FinalRead, Reference, Shape, account, replay};
+    use crate::timeline::restore::ProofOutcome;
+    use crate::world::World;
+    use crate::world::backups::{Backups, ProofRequest};
+    use crate::world::http::HostHttp;
+    use crate::world::sim::Sim;
+
+    fn plan(base: &str, dir: PathBuf) -> Plan {
+        let database = dir.join("orders.db");
+        let scenario = serde_json::from_value(json!({
+            "name": "ledger",
+            "ledger": {
+                "every": "2ms",
+                "write": { "http": { "url": format!("{base}/orders/${{id}}"), "body": "{\"n\": ${id}}" } },
+                "read": { "http": { "url": format!("{base}/orders/ids") } },
+            },
+            "backups": { "nightly": {
+                "sqlite": { "database": database },
+                "checks": ["ledger", "integrity", "row-counts", "content"],
+                "smoke": { "query": "SELECT count(*) FROM customers", "expect": "100" },
+            } },
+        }))
+        .unwrap();
+        let text = String::new;
+        Plan {
+            version: 1,
+            run: crate::model::RunId("run".into()),
+            file: "ledger.yaml".into(),
+            digest: text(),
+            objectives_digest: text(),
+            seed: 1,
+            scenario,
+            profiles: BTreeMap::new(),
+            dir,
+            simulated: false,
+            allow_commands: false,
+            host: text(),
+        }
+    }
+
+    #[tokio::test]
+    async fn ledger_and_backup_agree_with_a_healthy_service_under_load() {
+        let service = Running::start().await;
+        // Somebody else's order, which is none of the ledger's business.
+        assert_eq!(service.put("cart-7", json!({ "n": 7 })).await, 201);
+        let plan = plan(&service.base, service.folder.path().to_owned());
+        let ledger = plan.scenario.ledger.clone().unwrap();
+        let clock = Clock::start();
+        let world = World { http: Arc::new(HostHttp::default()), ..Sim::new(&plan.scenario).world(clock) };
+        let backups = HostBackups::new(clock, Some(Shape::of(&ledger, &plan.run)));
+        let (name, backup) = plan.scenario.backups.iter().next().unwrap();
+
+        let (events, mut received) = mpsc::channel(64);
+        let stop = CancellationToken::new();
+        let writing =
+            tokio::spawn(LedgerWriter::create(&plan, &ledger).unwrap().run(world.clone(), stop.clone(), events));
+        let mut entries = Vec::new();
+        while let Some(event) = received.recv().await {
+            let EventKind::Ledger { n, intended, sent, fate } = event else { panic!("{event:?}") };
+            entries.push(Entry { n, intended, sent, fate });
+            match entries.len() {
+                100 => drop(backups.take(name, backup, &plan.dir).await.unwrap()),
+                150 => stop.cancel(),
+                _ => (),
+            }
+        }
+        writing.await.unwrap();
+
+        let EventKind::LedgerRead { node, outcome } = read_back(&plan, &ledger, &world).await else { panic!() };
+        let found = FinalRead::from_reading(&node, &outcome).unwrap_or_else(|| panic!("{outcome:?}"));
+        let account = account(&entries, &found, Reference::exact(clock.now()));
+        assert!(account.acked >= 100 && account.lost.is_empty(), "{account:?}");
+        assert_eq!((account.unexpected, account.altered, account.duplicates), (0, 0, 0));
+        entries.sort_by_key(|entry| entry.n);
+        assert_eq!(replay(&std::fs::read_to_string(plan.dir.join("ledger.jsonl")).unwrap()).len() as u64, account.sent);
+
+        let request = ProofRequest {
+            name,
+            backup,
+            taken: None,
+            ledger: &entries,
+            dir: &plan.dir,
+            within: Duration::from_secs(60),
+        };
+        let proof = backups.prove(request).await;
+        assert_eq!(proof.outcome, ProofOutcome::Verified, "{}", proof.why);
+        assert_eq!(proof.ledger.unwrap().lost, 0);
+    }
+}
