@@ -162,8 +162,8 @@ pub fn smoke(query: &str, expect: &str, answer: Result<&str, &BackupError>) -> F
     }
 }
 
-/// Layer 7: every write acknowledged before the backup's consistency point is on the copy, and nothing there is altered or
-/// was never sent. What was acknowledged later is data loss (RPA), not damage.
+/// Layer 7: every write acknowledged before the backup's consistency point is on the copy, and nothing there is altered
+/// or was never sent. What was acknowledged later is data loss (RPA), not damage.
 ///
 /// `consistent_from` is the earliest reading of that point. `account` is the account at the disaster.
 pub fn ledger(entries: &[Entry], read: &FinalRead, account: &Account, consistent_from: Option<Offset>) -> Finding {

@@ -93,7 +93,8 @@ pub trait Provider: Send + Sync {
     /// Proves that `target` is new, is not the source, and that the copy fits.
     ///
     /// # Errors
-    /// When it is none of that. Nothing at `target` has been touched then, and [`Provider::cleanup`] must not be called.
+    /// When it is none of that. Nothing at `target` has been touched then, and [`Provider::cleanup`] must not be
+    /// called.
     fn provision(&self, located: &Located, target: &Path) -> Result<(), BackupError>;
 
     /// Restores into `target`, step by step, up to the first read.

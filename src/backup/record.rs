@@ -94,8 +94,8 @@ pub(super) struct Recorded {
     pub why: String,
 }
 
-/// Failed when any check found damage, named by the outermost layer that did; inconclusive when a required check did not
-/// pass, or none was required; verified otherwise.
+/// Failed when any check found damage, named by the outermost layer that did; inconclusive when a required check did
+/// not pass, or none was required; verified otherwise.
 pub(super) fn outcome(checks: &[ProofCheck]) -> (ProofOutcome, String) {
     let first = |wanted: CheckOutcome| {
         checks

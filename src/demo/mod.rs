@@ -2,7 +2,8 @@
 //!
 //! An acknowledged order is durable (it is answered after its transaction's COMMIT has returned, with
 //! `synchronous=FULL`), so that a drill that kills the service and still finds an order missing has found a real fault.
-//! The service also writes down when it really served ([`truth`]), which is what measured recovery times are held against.
+//! The service also writes down when it really served ([`truth`]), which is what measured recovery times are held
+//! against.
 #![cfg(feature = "demo")]
 
 mod api;

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 /// How many customers a new database has; every order belongs to one of them.
 pub(super) const CUSTOMERS: i64 = 100;
 
-/// `note` has no index on purpose: damage there is invisible to `PRAGMA integrity_check` and only a fingerprint sees it.
+/// `note` has no index on purpose: damage there is invisible to `PRAGMA integrity_check` and only a fingerprint sees
+/// it.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS customers (
         id   INTEGER PRIMARY KEY,
@@ -24,7 +25,8 @@ const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS orders_by_customer ON orders(customer);
 ";
 
-/// Opens the database for writing and makes sure of its tables; leftovers of a killed process are recovered from the WAL.
+/// Opens the database for writing and makes sure of its tables; leftovers of a killed process are recovered from the
+/// WAL.
 pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     let mut db = Connection::open(path)?;
     prepare(&db)?;

@@ -1,8 +1,8 @@
 //! The database: one writer thread that commits in groups, and readers beside it.
 //!
-//! A commit with `synchronous=FULL` costs one fsync, about a millisecond; answering each write from its own commit would
-//! cap the service near 500 writes/s. All writes that wait share the next commit instead, and each is answered only
-//! after that commit has returned.
+//! A commit with `synchronous=FULL` costs one fsync, about a millisecond; answering each write from its own commit
+//! would cap the service near 500 writes/s. All writes that wait share the next commit instead, and each is answered
+//! only after that commit has returned.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};

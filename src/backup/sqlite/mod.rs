@@ -1,7 +1,7 @@
 //! SQLite: taken with the online backup API under load, restored as a file, read with the engine itself.
 //!
-//! What the engine does not see is why there are more checks than its own: `integrity_check` says ok to an empty file, to
-//! a changed byte in a column without an index, and to a copy made without its write-ahead log.
+//! What the engine does not see is why there are more checks than its own: `integrity_check` says ok to an empty file,
+//! to a changed byte in a column without an index, and to a copy made without its write-ahead log.
 
 mod header;
 mod read;

@@ -1,7 +1,7 @@
 //! Taking a backup of a live database.
 //!
-//! With a write-ahead log, a read transaction held open through all steps pins one snapshot: writers go on, no step has to
-//! start over, and the manifest is read from the source in that same snapshot, so that it can contradict the copy.
+//! With a write-ahead log, a read transaction held open through all steps pins one snapshot: writers go on, no step has
+//! to start over, and the manifest is read from the source in that same snapshot, so that it can contradict the copy.
 //! Without one, a lock held that long would stop the writers; there the steps start over when the database changes,
 //! and the manifest is read from the finished copy.
 

@@ -172,8 +172,8 @@ impl Sender {
     }
 }
 
-/// What an outcome says of a write: acknowledged by 200 to 299, refused by 400 to 499 or when no byte can have reached the
-/// other side, not sent when that was our own doing, and unknown otherwise.
+/// What an outcome says of a write: acknowledged by 200 to 299, refused by 400 to 499 or when no byte can have reached
+/// the other side, not sent when that was our own doing, and unknown otherwise.
 fn judge(outcome: HttpOutcome, now: Offset) -> Fate {
     match outcome {
         HttpOutcome::Answered { status: 200..=299, .. } => Fate::Acked { when: now },

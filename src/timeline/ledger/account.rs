@@ -121,8 +121,8 @@ fn rpa(survivors: impl Iterator<Item = Offset>, oldest_loss: Option<Offset>, ref
     Rpa { value: reference.at.since(oldest), upper: newest_survivor.map(|at| reference.at.since(at)), error }
 }
 
-/// The ledger as it stood at a disaster declared at `at`, for a copy restored from a backup: what was sent later does not
-/// count, and what was sent before but acknowledged later could be either.
+/// The ledger as it stood at a disaster declared at `at`, for a copy restored from a backup: what was sent later does
+/// not count, and what was sent before but acknowledged later could be either.
 pub fn at_disaster(entries: &[Entry], at: Offset) -> Vec<Entry> {
     let judged = |entry: &Entry| match entry.fate {
         Fate::Acked { when } if when > at => {

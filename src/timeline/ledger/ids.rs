@@ -106,7 +106,8 @@ mod tests {
     proptest! {
         #[test]
         fn ranges_are_a_set(a in prop::collection::vec(0u64..60, 0..80), b in prop::collection::vec(0u64..60, 0..80)) {
-            let (set_a, set_b) = (a.iter().copied().collect::<BTreeSet<_>>(), b.iter().copied().collect::<BTreeSet<_>>());
+            let set_a: BTreeSet<u64> = a.iter().copied().collect();
+            let set_b: BTreeSet<u64> = b.iter().copied().collect();
             let (ids_a, ids_b): (IdRanges, IdRanges) = (a.into_iter().collect(), b.into_iter().collect());
             prop_assert_eq!(ids_a.len(), set_a.len() as u64);
             prop_assert!((0..61).all(|id| ids_a.contains(id) == set_a.contains(&id)));

@@ -18,8 +18,8 @@ pub const SPAN: u64 = 1 << 24;
 /// Spans to choose from, so that all numbers stay below 2^53, which JSON readers keep exact.
 const SPANS: u64 = 1 << 29;
 
-/// How entry `n` is written and recognised. `${id}` stands for `first + n`, and each run has its own `first`, so that runs
-/// that share a table cannot be mistaken for each other.
+/// How entry `n` is written and recognised. `${id}` stands for `first + n`, and each run has its own `first`, so that
+/// runs that share a table cannot be mistaken for each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
     first: u64,

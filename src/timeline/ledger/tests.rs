@@ -149,6 +149,10 @@ fn unexpected_ids_are_kept_up_to_a_limit_whatever_their_order() {
     assert_eq!(up, down);
 }
 
+fn any_ids() -> impl Strategy<Value = Vec<u64>> {
+    prop::collection::vec(0u64..80, 0..80)
+}
+
 prop_compose! {
     fn any_entries()(fates in prop::collection::vec((0i64..500, 0i64..60, 0u8..6), 0..60)) -> Vec<Entry> {
         let entry = |(index, (sent, took, fate)): (usize, (i64, i64, u8))| {
@@ -167,7 +171,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn every_entry_is_in_exactly_one_place(all in any_entries(), ids in prop::collection::vec(0u64..80, 0..80)) {
+    fn every_entry_is_in_exactly_one_place(all in any_entries(), ids in any_ids()) {
         let found = read(ids);
         let account = account(&all, &found, at(250));
         prop_assert_eq!(account.acked, account.survived + account.lost.len());
@@ -188,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn rpa_is_zero_exactly_when_nothing_is_lost_before(all in any_entries(), ids in prop::collection::vec(0u64..80, 0..80)) {
+    fn rpa_is_zero_exactly_when_nothing_is_lost_before(all in any_entries(), ids in any_ids()) {
         // Later than every acknowledgement, so that no loss is late.
         let account = account(&all, &read(ids), at(1_000));
         prop_assert_eq!(account.rpa.value == Delta::ZERO, account.lost.is_empty());
@@ -197,13 +201,13 @@ proptest! {
     }
 
     #[test]
-    fn a_read_survives_being_an_event(ids in prop::collection::vec(0u64..40, 0..80), altered in prop::collection::btree_set(0u64..40, 0..5)) {
+    fn a_read_survives_being_an_event(ids in any_ids(), altered in prop::collection::btree_set(0u64..40, 0..5)) {
         let found = FinalRead { altered: altered.into_iter().collect(), ..read(ids) };
         prop_assert_eq!(FinalRead::from_reading("node-a", &found.reading(2)), Some(found));
     }
 
     #[test]
-    fn one_more_row_never_makes_the_loss_worse(all in any_entries(), ids in prop::collection::vec(0u64..80, 0..80), more in 0u64..80) {
+    fn one_more_row_never_makes_the_loss_worse(all in any_entries(), ids in any_ids(), more in 0u64..80) {
         let before = account(&all, &read(ids.clone()), at(1_000));
         let after = account(&all, &read(ids.into_iter().chain([more])), at(1_000));
         prop_assert!(after.lost.len() <= before.lost.len());

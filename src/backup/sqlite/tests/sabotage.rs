@@ -1,5 +1,5 @@
-//! Every sabotage names the layer that must catch it, changes bytes that are really used, and has a good backup beside it
-//! that is verified.
+//! Every sabotage names the layer that must catch it, changes bytes that are really used, and has a good backup beside
+//! it that is verified.
 
 use std::path::{Path, PathBuf};
 
