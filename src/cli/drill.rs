@@ -5,15 +5,21 @@
 
 use std::fs;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use indicatif::ProgressDrawTarget;
+
 use super::exit::Exit;
+use super::{report, terminal};
 use crate::backup::HostBackups;
 use crate::clock::Clock;
 use crate::engine::recorder::{EventFile, Nowhere};
 use crate::engine::watchdog::{self, Beater, Watchdog};
 use crate::engine::{Canceller, Engine, Finished, Recorder, Switch, canceller, recover};
+use crate::judge;
+use crate::report::hlog::{Interval, hlog};
+use crate::report::live::Live;
 use crate::result::RunResult;
 use crate::safety::{Header, Journal, Lock, Place, Role, RunDir, StateDir, this_process};
 use crate::scenario::guard::Environment;
@@ -95,8 +101,7 @@ impl Prepared {
         };
         let journal = Journal::create(folder.path(), &header)
             .map_err(|e| format!("the undo journal cannot be made in {}: {e}", folder.path().display()))?;
-        let watchdog =
-            watchdog::spawn(state, &folder).map_err(|e| format!("no watchdog, so nothing may be hurt: {e}"))?;
+        let watchdog = watchdog::spawn(&folder).map_err(|e| format!("no watchdog, so nothing may be hurt: {e}"))?;
         Ok(Prepared { folder, journal, watchdog })
     }
 
@@ -116,7 +121,7 @@ impl Prepared {
         };
         let clean = finished.remaining.is_empty();
         let over = conclude(&plan, finished, &folder);
-        watchdog.done();
+        watchdog.orderly();
         if clean && let Err(e) = folder.remove() {
             eprintln!("the run's state folder could not be removed: {e}");
         }
@@ -129,8 +134,7 @@ struct Beats(Beater);
 
 impl Switch for Beats {
     fn beat(&mut self) -> Result<(), String> {
-        self.0.beat();
-        if self.0.is_alive() { Ok(()) } else { Err("it ended, or does not answer".into()) }
+        self.0.beat().map_err(|lost| lost.to_string())
     }
 }
 
@@ -156,8 +160,10 @@ async fn drill(
 }
 
 fn live(plan: &Plan, show: Show) -> Box<dyn EventSink> {
-    let _ = (plan, show, io::stderr().is_terminal());
-    Box::new(Nowhere)
+    if io::stderr().is_terminal() && !show.plain {
+        return Box::new(Live::terminal(plan, ProgressDrawTarget::stderr(), terminal::colour()));
+    }
+    Box::new(Live::log(plan, Box::new(io::stderr())))
 }
 
 /// First signal: stop adding harm, undo, judge what there is. Second: undo now. Third: say where the journal is, and leave;
@@ -183,13 +189,46 @@ async fn listen(cancel: Canceller, journal: PathBuf) {
     }
 }
 
-fn conclude(_plan: &Plan, finished: Finished, _folder: &RunDir) -> Over {
-    Over::Refused(
-        format!("{:?} {:?} {:?}", finished.timeline.end, finished.remaining, finished.recorder_failed),
-        Exit::Bug,
-    )
+/// From what happened to what is said about it.
+fn conclude(plan: &Plan, finished: Finished, folder: &RunDir) -> Over {
+    let result = judge::conclude(plan, &finished.timeline);
+    let mut exit = Exit::Run(result.end.exit_code);
+    let written = write(plan, &result, &finished.timeline, folder);
+    if let Some(why) = finished.recorder_failed.or_else(|| written.err()) {
+        eprintln!("the result could not be written to {}: {why}", plan.dir.display());
+        if finished.remaining.is_empty() {
+            exit = Exit::ResultNotWritten;
+        }
+    }
+    Over::Ran(Box::new(result), exit)
 }
-/// sim
+
+/// Writes everything that is made after a run: the result first, because every report can be made from it again; the sums
+/// last.
+fn write(plan: &Plan, result: &RunResult, timeline: &Timeline, folder: &RunDir) -> Result<(), String> {
+    let dir = &plan.dir;
+    let reports = report::write_all(dir, result).map_err(|e| e.to_string());
+    let log = latency_log(timeline)
+        .and_then(|text| fs::write(dir.join("latency.hlog"), text).map_err(|e| format!("latency.hlog: {e}")));
+    let journal = folder.copy_journal(dir).map_err(|e| format!("undo.jsonl: {e}"));
+    let sums = report::seal(dir).map_err(|e| e.to_string());
+    reports.and(log).and(journal).and(sums)
+}
+
+fn latency_log(timeline: &Timeline) -> Result<String, String> {
+    let seconds = timeline.interval_histograms();
+    let encoded: Vec<String> = seconds.iter().map(|(.., hist)| hist.encode()).collect();
+    let intervals = seconds.iter().zip(&encoded).map(|((stream, start, length, _), histogram)| Interval {
+        tag: stream.as_str(),
+        start: *start,
+        length: *length,
+        histogram,
+    });
+    let started = timeline.started_epoch_seconds().unwrap_or_default();
+    hlog(intervals, started).map_err(|e| e.to_string())
+}
+
+/// Runs a drill in a simulated world, on a clock that does not wait, and writes nothing.
 pub fn simulate(plan: Plan) -> Over {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
         Ok(runtime) => runtime,
@@ -197,13 +236,9 @@ pub fn simulate(plan: Plan) -> Over {
     };
     let plan = Arc::new(plan);
     let finished = runtime.block_on(crate::engine::simulate::simulate(plan.clone(), Box::new(Nowhere)));
-    Over::Refused(
-        format!(
-            "{:?} {:?} {:?} {:?}",
-            finished.timeline.end, finished.remaining, finished.recorder_failed, finished.timeline.faults
-        ),
-        Exit::Bug,
-    )
+    let result = judge::conclude(&plan, &finished.timeline);
+    let exit = Exit::Run(result.end.exit_code);
+    Over::Ran(Box::new(result), exit)
 }
 
 /// Why a scenario may not run as asked, before anything is looked at.
@@ -213,9 +248,4 @@ pub fn permission(plan: &Plan, allow_production: bool) -> Result<(), String> {
         return Err("this scenario is for production: run it with --allow-production".into());
     }
     Ok(())
-}
-
-/// The folder of a run, for messages.
-pub fn folder(dir: &Path) -> String {
-    dir.display().to_string()
 }

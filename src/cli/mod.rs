@@ -7,7 +7,6 @@ mod doctor;
 mod drill;
 pub mod exit;
 pub mod faults;
-mod files;
 pub mod init;
 mod judge;
 mod plan;

@@ -67,10 +67,7 @@ pub fn tell(over: Over, options: &RunOptions, dir: Option<&Path>) -> Exit {
             exit
         }
         Over::Ran(result, exit) => {
-            terminal::result(&result, options.json);
-            if let Some(dir) = dir {
-                eprintln!("reports: {}", dir.display());
-            }
+            terminal::result(&result, options.json, dir);
             exit
         }
     }

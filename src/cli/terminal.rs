@@ -1,8 +1,10 @@
 //! What goes to the terminal, and how.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
-use crate::report;
+use crate::report::json;
+use crate::report::terminal::{View, terminal};
 use crate::result::RunResult;
 use crate::scenario::problem::Problems;
 
@@ -15,9 +17,17 @@ pub fn problems(problems: &Problems) {
     eprintln!("{}", text.trim_end());
 }
 
-/// Prints a result to standard output.
-pub fn result(result: &RunResult, json: bool) {
-    let _ = (json, result);
+/// Prints a result to standard output; `folder` is where its reports are.
+pub fn result(result: &RunResult, as_json: bool, folder: Option<&Path>) {
+    if as_json {
+        match json::json(result) {
+            Ok(text) => out(&text),
+            Err(e) => eprintln!("the result cannot be written as JSON: {e}"),
+        }
+        return;
+    }
+    let view = View { width: width(), colour: colour(), folder: folder.map(|f| f.display().to_string()) };
+    out(&terminal(result, &view));
 }
 
 /// Prints to standard output. A reader that has gone away is not our error.

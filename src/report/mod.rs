@@ -2,11 +2,14 @@
 //!
 //! The tables of [`tables`] hold the words; a format decides how they look. [`live`] is the only part that writes.
 
+pub mod hlog;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod live;
 pub mod markdown;
 pub mod schema;
+pub mod sums;
 pub mod terminal;
 
 mod chart;

@@ -4,8 +4,9 @@ use crate::result::RunResult;
 
 /// The schema as pretty JSON, ending in a newline. `schema/result.schema.json` holds it.
 pub fn schema() -> String {
-    let schema = schemars::schema_for!(RunResult);
-    let mut text = format!("{:#}", schema.as_value());
+    // What is written has every field, also those that a reader may do without.
+    let generator = schemars::generate::SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut text = format!("{:#}", generator.into_root_schema_for::<RunResult>().as_value());
     text.push('\n');
     text
 }

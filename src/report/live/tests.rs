@@ -1,0 +1,129 @@
+use std::sync::{Arc, Mutex};
+
+use indicatif::TermLike;
+
+use super::*;
+use crate::timeline::script::{FINE, OPEN, REFUSED, Script, ms, plan, within};
+
+const YAML: &str = "
+name: drill
+load: [{name: steady, profile: steady.yaml, base_url: 'http://127.0.0.1:1'}]
+targets: {app: {pid_file: app.pid}}
+faults:
+  - {name: crash, at: 2s, process-kill: {target: app}}
+  - {name: freeze, after: {fault: crash, is: recovered}, for: 2s, process-pause: {target: app}}
+";
+
+/// A drill of 20 s with an outage of 4 s.
+fn drill() -> Vec<Event> {
+    let mut script = Script::default();
+    script.phase(0, Phase::Baseline);
+    script.phase(5_000, Phase::Fault);
+    script.act(7_000, "crash");
+    script.load("steady", 0, 20_000, |t| if within(t, &[(7_000, 11_000)]) { REFUSED } else { FINE });
+    script.at(7_300, EventKind::Signal { since: ms(7_000), state: SignalState::Bad });
+    script.at(14_000, EventKind::Signal { since: ms(11_000), state: SignalState::Good });
+    script.undo(15_000, "crash");
+    script.end(20_500);
+    script.sorted()
+}
+
+/// A log that can be looked at, and a terminal that fails.
+#[derive(Clone, Default, Debug)]
+struct Shared(Arc<Mutex<Vec<u8>>>, bool);
+
+impl Shared {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.1 {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl TermLike for Shared {
+    fn width(&self) -> u16 {
+        100
+    }
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn write_line(&self, s: &str) -> io::Result<()> {
+        self.clone().write_all(format!("{s}\n").as_bytes())
+    }
+    fn write_str(&self, s: &str) -> io::Result<()> {
+        self.clone().write_all(s.as_bytes())
+    }
+    fn clear_line(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_log_has_a_line_for_each_mark_and_gauges_every_five_seconds() {
+    let out = Shared::default();
+    let mut live = Live::log(&plan(YAML, &[("steady", OPEN)]), Box::new(out.clone()));
+    drill().iter().for_each(|event| live.on(event));
+    insta::assert_snapshot!(out.text());
+}
+
+#[test]
+fn a_terminal_keeps_the_marks_and_shows_the_gauges_below() {
+    let out = Shared::default();
+    let target = ProgressDrawTarget::term_like(Box::new(out.clone()));
+    let mut live = Live::terminal(&plan(YAML, &[("steady", OPEN)]), target, true);
+    drill().iter().for_each(|event| live.on(event));
+    let text = out.text();
+    for piece in [
+        "fault crash acts",
+        "recovery signal is bad",
+        "\u{1b}[31m",
+        "100% errors",
+        "next: freeze once crash is recovered",
+    ] {
+        assert!(text.contains(piece), "{piece}: {text}");
+    }
+}
+
+#[test]
+fn a_display_that_fails_is_left_alone() {
+    let broken = Shared(Arc::default(), true);
+    let plan = plan(YAML, &[("steady", OPEN)]);
+    let mut log = Live::log(&plan, Box::new(broken.clone()));
+    let mut terminal = Live::terminal(&plan, ProgressDrawTarget::term_like(Box::new(broken)), false);
+    for event in &drill() {
+        assert!(log.emit(event).is_ok() && terminal.emit(event).is_ok());
+    }
+    assert!(matches!(log.to, To::Nowhere));
+}
+
+#[test]
+fn names_from_elsewhere_cannot_steer_the_terminal() {
+    let out = Shared::default();
+    let mut live = Live::log(&plan(YAML, &[("steady", OPEN)]), Box::new(out.clone()));
+    let what = EventKind::Note { text: "a\u{1b}[2Jb\nc".into() };
+    live.on(&Event { seq: 0, at: ms(0), what });
+    assert_eq!(out.text(), "  +0.000 s  a [2Jb c\n");
+}
