@@ -14,6 +14,9 @@ use crate::scenario::reference::{Piece, Reference, escapes_reference, is_variabl
 /// text forty times is a few lines.
 const MOST_TEXT: usize = 4 << 20;
 
+/// Longest chain of variables that refer to variables.
+const DEEPEST: usize = 100;
+
 /// Puts the variables in. Scalars that cannot be completed become [`Value::Invalid`], each with a flaw.
 pub fn interpolate(root: &mut Node, text: &str, overrides: &[(String, String)]) -> Vec<Flaw> {
     let mut vars = Vars { text, defs: BTreeMap::new(), known: true, flaws: Vec::new(), left: MOST_TEXT };
@@ -105,6 +108,12 @@ impl Vars<'_> {
         }
         let Some(var) = self.defs.get(name) else { return };
         if var.settled {
+            return;
+        }
+        if way.len() >= DEEPEST {
+            let message = format!("variables refer to variables more than {DEEPEST} deep");
+            self.flaws.push(Flaw::new(var.key_span, message));
+            self.finish(name, Value::Invalid);
             return;
         }
         let mut value = var.value.clone();

@@ -87,6 +87,13 @@ fn wrong_declarations_and_overrides_are_told() {
 }
 
 #[test]
+fn a_chain_without_end_is_stopped() {
+    let links: String = (0..2_000).map(|i| format!("  v{i:05}: ${{v{:05}}}\n", i + 1)).collect();
+    let (_, flaws) = filled(&format!("vars:\n{links}  v02000: x\nit: ${{v00000}}\n"), &[]);
+    assert!(flaws[0].2.contains("more than 100 deep"), "{flaws:?}");
+}
+
+#[test]
 fn text_that_doubles_itself_is_stopped() {
     let mut text = "vars:\n  v0: 0123456789\n".to_owned();
     for i in 1..60 {

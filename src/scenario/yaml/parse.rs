@@ -1,5 +1,6 @@
 //! From YAML text to the tree of [`Node`]s: syntax by serde-saphyr, positions and duplicate keys by us.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -219,6 +220,7 @@ impl Builder<'_> {
 
     fn entries(&mut self, raw: Vec<(Spanned<Raw>, Spanned<Raw>)>) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
+        let mut lines: HashMap<String, usize> = HashMap::with_capacity(raw.len());
         for (key, value) in raw {
             let key = self.node(key);
             let Some(text) = key.scalar_text() else {
@@ -227,13 +229,15 @@ impl Builder<'_> {
                 continue;
             };
             let value = self.node(value);
-            match entries.iter().find(|e| e.key == text) {
-                Some(first) => {
-                    let line = first.key_span.line;
+            match lines.get(text) {
+                Some(line) => {
                     let flaw = Flaw::new(key.span, format!("the key `{}` is given twice", shorten(text)));
                     self.flaws.push(flaw.hint(format!("the first is on line {line}; keep one of them")));
                 }
-                None => entries.push(Entry { key: text.to_owned(), key_span: key.span, value }),
+                None => {
+                    lines.insert(text.to_owned(), key.span.line);
+                    entries.push(Entry { key: text.to_owned(), key_span: key.span, value });
+                }
             }
         }
         entries

@@ -19,6 +19,9 @@ pub struct TypeFlaw {
     pub path: String,
 }
 
+/// Each flaw costs one more reading: a file with more than that is hardly a scenario, and nobody reads on.
+const MOST_FLAWS: usize = 200;
+
 /// What could be read of a tree.
 #[derive(Debug, Clone)]
 pub struct Reading<T> {
@@ -44,6 +47,10 @@ pub fn read<T: DeserializeOwned>(root: &Node) -> Reading<T> {
             }
             Err(error) => {
                 if surgery.treat(error).is_none() {
+                    break;
+                }
+                if surgery.flaws.len() >= MOST_FLAWS {
+                    surgery.give_up();
                     break;
                 }
             }
@@ -134,6 +141,13 @@ impl<'a> Surgery<'a> {
         }
         let flaw = Flaw { span, message: error.message.clone(), hint };
         self.flaws.push(TypeFlaw { flaw, path: trail.path });
+    }
+
+    fn give_up(&mut self) {
+        if let Some(last) = self.flaws.last() {
+            let message = format!("only the first {MOST_FLAWS} problems are shown; there may be more");
+            self.flaws.push(TypeFlaw { flaw: Flaw::new(last.flaw.span, message), path: String::new() });
+        }
     }
 
     fn parent(&self, id: u32) -> Option<u32> {

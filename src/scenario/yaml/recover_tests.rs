@@ -169,6 +169,14 @@ fn a_value_from_an_alias_names_both_lines() {
 }
 
 #[test]
+fn a_flood_of_errors_is_cut_off() {
+    let text = format!("name: x\nitems:\n{}", "  - 1\n".repeat(5000));
+    let found = flaws(&text);
+    assert_eq!(found.len(), MOST_FLAWS + 1);
+    assert!(found.iter().any(|f| f.3.contains("only the first 200")));
+}
+
+#[test]
 fn the_rest_is_read_without_what_is_wrong() {
     let text = "name: x\nitems:\n  - [1]\n  - {every: 1s, count: 2, on: maybe}\n  - {every: 1s}\n";
     let reading = read::<Doc>(&parse(text).unwrap().0);
