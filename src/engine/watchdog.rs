@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::raw_now;
 use crate::model::{ProcessId, RunId};
-use crate::safety::{RunDir, this_process};
+use crate::safety::{RunDir, StateDir, this_process};
 
 pub use guard::watchdog;
 
@@ -85,7 +85,7 @@ pub enum WatchdogLost {
     Silent,
 }
 
-/// The runner's hold on its watchdog. Once this and every [`Beater`] are dropped without [`Watchdog::orderly`], the
+/// The runner's hold on its watchdog. Once this and every [`Beater`] are dropped without [`Watchdog::done`], the
 /// watchdog ends this process and undoes.
 #[derive(Debug)]
 #[must_use = "dropping it sets the watchdog off"]
@@ -114,21 +114,20 @@ struct Line {
 ///
 /// # Errors
 /// When it did not start or did not acknowledge in time. Nothing may be armed then.
-pub fn spawn(run: &RunDir) -> Result<Watchdog, WatchdogError> {
+pub fn spawn(state: &StateDir, run: &RunDir) -> Result<Watchdog, WatchdogError> {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("simulacro").arg(SUBCOMMAND);
-    spawn_as(command, run, ACK_WITHIN)
+    spawn_as(command, state, run, ACK_WITHIN)
 }
 
-fn spawn_as(mut command: Command, run: &RunDir, within: Duration) -> Result<Watchdog, WatchdogError> {
+fn spawn_as(mut command: Command, state: &StateDir, run: &RunDir, within: Duration) -> Result<Watchdog, WatchdogError> {
     let log = run.watchdog_log();
     let file = File::options().append(true).create(true).mode(0o600).open(&log)?;
     // No group of its own here: the leader of a group cannot begin a session, which it does first of all. A Ctrl-C that
     // comes before that ends it without an acknowledgement, so nothing is armed.
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
     let mut child = command.spawn()?;
-    let state = run.state().path().into();
-    let assignment = Assignment { state, run: run.run().clone(), runner: this_process()? };
+    let assignment = Assignment { state: state.path().into(), run: run.run().clone(), runner: this_process()? };
     let begun = begin(&mut child, &assignment, &log, within);
     if begun.is_err() {
         // It has no assignment it acknowledged, so it guards nothing.
@@ -185,7 +184,7 @@ impl Watchdog {
     }
 
     /// The run ended in order (everything undone, or what remains was said): the watchdog leaves without a deed.
-    pub fn orderly(mut self) {
+    pub fn done(mut self) {
         let mut line = locked(&self.line);
         if let Some(beats) = line.beats.take() {
             // A pipe full of beats belongs to a watchdog that is stopped: it is ended below.
@@ -212,23 +211,26 @@ impl Beater {
     }
 
     /// One beat, every [`BEAT_EVERY`], from the engine's own loop: a loop that hangs must fall silent. Never blocks.
-    ///
-    /// # Errors
-    /// When nobody hears it.
-    pub fn beat(&self) -> Result<(), WatchdogLost> {
-        self.0.as_ref().map_or(Ok(()), |line| {
-            let mut line = locked(line);
-            line.beat();
-            line.state()
-        })
+    pub fn beat(&self) {
+        if let Some(line) = &self.0 {
+            locked(line).beat();
+        }
     }
 
-    /// Whether the watchdog lives and answers. If not, nothing may be armed, and what stands must be undone.
+    /// Whether the watchdog lives and answers.
     pub fn is_alive(&self) -> bool {
-        self.0.as_ref().is_none_or(|line| {
+        self.check().is_ok()
+    }
+
+    /// As [`Beater::is_alive`], with what became of it.
+    ///
+    /// # Errors
+    /// When nobody hears the beats: nothing may be armed, and what stands must be undone.
+    pub fn check(&self) -> Result<(), WatchdogLost> {
+        self.0.as_ref().map_or(Ok(()), |line| {
             let mut line = locked(line);
             line.hear();
-            line.state().is_ok()
+            line.state()
         })
     }
 }

@@ -58,7 +58,6 @@ pub struct StateDir {
 /// One run's folder in the state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunDir {
-    state: StateDir,
     path: PathBuf,
     run: RunId,
 }
@@ -120,7 +119,7 @@ impl StateDir {
         if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
             return Err(StateError::NotARun(name.clone()));
         }
-        Ok(RunDir { state: self.clone(), path: self.root.join("runs").join(name), run: run.clone() })
+        Ok(RunDir { path: self.root.join("runs").join(name), run: run.clone() })
     }
 
     /// Makes the folder of a new run, on disk when this returns.
@@ -186,11 +185,6 @@ impl RunDir {
     /// The run.
     pub fn run(&self) -> &RunId {
         &self.run
-    }
-
-    /// The state directory it lies in.
-    pub fn state(&self) -> &StateDir {
-        &self.state
     }
 
     /// The folder.

@@ -123,9 +123,9 @@ fn stand_in(script: &str) -> Command {
 fn a_watchdog_that_does_not_answer_is_refused() {
     let (_base, state) = state();
     let run = state.create_run(&RunId("run".into())).expect("it is made");
-    let mute = spawn_as(stand_in("exec sleep 600"), &run, Duration::from_millis(50));
+    let mute = spawn_as(stand_in("exec sleep 600"), &state, &run, Duration::from_millis(50));
     assert!(matches!(mute, Err(WatchdogError::NoAnswer { .. })), "{mute:?}");
-    let ended = spawn_as(stand_in("echo no luck >&2"), &run, LONG).expect_err("it ended");
+    let ended = spawn_as(stand_in("echo no luck >&2"), &state, &run, LONG).expect_err("it ended");
     assert!(matches!(ended, WatchdogError::Ended { .. }), "{ended}");
     assert!(ended.to_string().contains("watchdog.log"), "{ended}");
     let log = std::fs::read_to_string(run.watchdog_log()).expect("it has its own log");
@@ -137,10 +137,10 @@ fn beats_are_answered_and_a_dead_watchdog_is_noticed() {
     let (_base, state) = state();
     let run = state.create_run(&RunId("run".into())).expect("it is made");
     let answering = "read assignment; printf A; dd bs=1 count=1 2>/dev/null >&2; printf A; exec sleep 600";
-    let watchdog = spawn_as(stand_in(answering), &run, LONG).expect("it answers");
+    let watchdog = spawn_as(stand_in(answering), &state, &run, LONG).expect("it answers");
     let beater = watchdog.beater();
     assert!(beater.is_alive());
-    beater.beat().expect("it lives");
+    beater.beat();
     while locked(&watchdog.line).unanswered.is_some() {
         assert!(beater.is_alive(), "its answer is on its way");
         thread::yield_now();
@@ -148,11 +148,12 @@ fn beats_are_answered_and_a_dead_watchdog_is_noticed() {
     let mut watchdog = watchdog;
     watchdog.child.kill().and_then(|()| watchdog.child.wait()).expect("it ends");
     assert!(!beater.is_alive());
-    assert_eq!(beater.beat(), Err(WatchdogLost::Ended), "and a beat to nobody does no harm");
+    beater.beat();
+    assert_eq!(beater.check(), Err(WatchdogLost::Ended), "and a beat to nobody does no harm");
     locked(&watchdog.line).broken = false;
     locked(&watchdog.line).unanswered = Some(raw_now() - ANSWER_WITHIN.as_nanos() as i64);
     assert_eq!(locked(&watchdog.line).state(), Err(WatchdogLost::Silent));
-    watchdog.orderly();
+    watchdog.done();
 }
 
 #[test]
@@ -161,10 +162,10 @@ fn the_orderly_word_reaches_it() {
     let run = state.create_run(&RunId("run".into())).expect("it is made");
     let said = run.path().join("said");
     let listening = format!("read assignment; printf A; cat > {}", said.display());
-    let watchdog = spawn_as(stand_in(&listening), &run, LONG).expect("it answers");
+    let watchdog = spawn_as(stand_in(&listening), &state, &run, LONG).expect("it answers");
     let beater = watchdog.beater();
-    beater.beat().expect("it lives");
-    watchdog.orderly();
+    beater.beat();
+    watchdog.done();
     assert_eq!(std::fs::read(&said).expect("it wrote"), [BEAT, DONE]);
     drop(beater);
 }
@@ -174,8 +175,8 @@ fn the_assignment_is_not_in_the_list_of_processes() {
     let (_base, state) = state();
     let run = state.create_run(&RunId("secret-run".into())).expect("it is made");
     let watchdog =
-        spawn_as(stand_in("read assignment; printf A; exec cat >/dev/null"), &run, LONG).expect("it answers");
+        spawn_as(stand_in("read assignment; printf A; exec cat >/dev/null"), &state, &run, LONG).expect("it answers");
     let line = std::fs::read_to_string(format!("/proc/{}/cmdline", watchdog.child.id())).expect("it lives");
     assert!(!line.contains("secret-run"), "{line}");
-    watchdog.orderly();
+    watchdog.done();
 }
