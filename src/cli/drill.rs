@@ -101,7 +101,8 @@ impl Prepared {
         };
         let journal = Journal::create(folder.path(), &header)
             .map_err(|e| format!("the undo journal cannot be made in {}: {e}", folder.path().display()))?;
-        let watchdog = watchdog::spawn(&folder).map_err(|e| format!("no watchdog, so nothing may be hurt: {e}"))?;
+        let watchdog =
+            watchdog::spawn(state, &folder).map_err(|e| format!("no watchdog, so nothing may be hurt: {e}"))?;
         Ok(Prepared { folder, journal, watchdog })
     }
 
@@ -121,7 +122,7 @@ impl Prepared {
         };
         let clean = finished.remaining.is_empty();
         let over = conclude(&plan, finished, &folder);
-        watchdog.orderly();
+        watchdog.done();
         if clean && let Err(e) = folder.remove() {
             eprintln!("the run's state folder could not be removed: {e}");
         }
@@ -134,7 +135,8 @@ struct Beats(Beater);
 
 impl Switch for Beats {
     fn beat(&mut self) -> Result<(), String> {
-        self.0.beat().map_err(|lost| lost.to_string())
+        self.0.beat();
+        self.0.check().map_err(|lost| lost.to_string())
     }
 }
 
