@@ -182,6 +182,7 @@ fn a_damaged_journal_is_refused_and_names_what_to_do() {
     assert!(said.contains("undo.jsonl"), "{said}");
 
     fs::write(&journal, &whole).unwrap();
+    assert!(home.run(&["recover", "--all"]).status.success());
     assert_clean(&home, &foreign, "the journal put back");
 }
 

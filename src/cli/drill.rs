@@ -107,18 +107,21 @@ impl Prepared {
     }
 
     fn run(self, plan: Plan, show: Show) -> Over {
-        let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(e) => return Over::Refused(format!("no runtime: {e}"), Exit::Refused),
-        };
         let plan = Arc::new(plan);
         let Prepared { folder, journal, watchdog } = self;
         let switch = Box::new(Beats(watchdog.beater()));
-        let done = runtime.block_on(drill(plan.clone(), journal, switch, show, folder.journal()));
-        drop(runtime);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let done = runtime
+            .map_err(|e| format!("no runtime: {e}"))
+            .and_then(|runtime| runtime.block_on(drill(plan.clone(), journal, switch, show, folder.journal())));
         let finished = match done {
             Ok(finished) => finished,
-            Err(why) => return Over::Refused(why, Exit::Refused),
+            Err(why) => {
+                // Nothing was armed: the watchdog leaves without a deed, and there is nothing to recover.
+                watchdog.done();
+                let _ = folder.remove();
+                return Over::Refused(why, Exit::Refused);
+            }
         };
         let clean = finished.remaining.is_empty();
         let over = conclude(&plan, finished, &folder);
