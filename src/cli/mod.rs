@@ -11,7 +11,7 @@ pub mod init;
 mod judge;
 mod plan;
 mod recover;
-mod report;
+pub mod report;
 mod run;
 pub mod schema;
 pub mod show;

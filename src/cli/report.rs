@@ -206,6 +206,13 @@ mod tests {
     }
 
     #[test]
+    fn the_published_schema_is_the_one_that_is_printed() {
+        let mut printed = Vec::new();
+        crate::cli::schema::schema(crate::cli::schema::SchemaOf::Result, &mut printed).unwrap();
+        assert!(String::from_utf8(printed).unwrap() == crate::report::schema::schema());
+    }
+
+    #[test]
     fn what_cannot_be_read_or_written_has_its_exit_code_and_says_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
         let missing = read(dir.path()).unwrap_err();

@@ -6,7 +6,9 @@ use crate::result::RunResult;
 pub fn schema() -> String {
     // What is written has every field, also those that a reader may do without.
     let generator = schemars::generate::SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut text = format!("{:#}", generator.into_root_schema_for::<RunResult>().as_value());
+    let schema = generator.into_root_schema_for::<RunResult>();
+    // A schema is plain JSON with text keys; writing it into memory cannot fail.
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
     text.push('\n');
     text
 }

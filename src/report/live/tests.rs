@@ -8,7 +8,7 @@ use crate::timeline::script::{FINE, OPEN, REFUSED, Script, ms, plan, within};
 const YAML: &str = "
 name: drill
 load: [{name: steady, profile: steady.yaml, base_url: 'http://127.0.0.1:1'}]
-targets: {app: {pid_file: app.pid}}
+targets: {app: {process: app}}
 faults:
   - {name: crash, at: 2s, process-kill: {target: app}}
   - {name: freeze, after: {fault: crash, is: recovered}, for: 2s, process-pause: {target: app}}
