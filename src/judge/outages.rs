@@ -222,12 +222,12 @@ fn outage(
     })
 }
 
-/// The recovery from stretch `n`, if the signal then stayed good for `hold`. One window less is allowed for: the signal
-/// is cut into windows, and its end with it.
+/// The recovery from stretch `n`, if the signal then stayed good for `hold`. Single observations say for how long, because
+/// windows are coarser; one window less is allowed for, because what was looked at ends with a window.
 fn held_recovery(n: usize, downs: &[Down], hold: Delta, seen_to: Offset) -> Option<Edge> {
     let own = downs[n].recovery;
-    let next = downs.get(n + 1).map_or(seen_to, |next| next.from);
-    if next.since(downs[n].to) + WINDOW >= hold {
+    let next = downs.get(n + 1).map_or(seen_to, |next| next.impact.value);
+    if next.since(own.value) + WINDOW >= hold {
         return (downs[n].to < seen_to).then_some(own);
     }
     // Another fault struck before the hold time was over.

@@ -239,6 +239,11 @@ fn latency(timeline: &Timeline) -> LatencyTable {
     LatencyTable { rows }
 }
 
+/// Cut to what was measured, so that a result read back from its text is the same.
+fn rounded(value: f64, per_unit: f64) -> f64 {
+    (value * per_unit).round() / per_unit
+}
+
 fn counted(counts: &Counts, seconds: f64) -> Latency {
     Latency {
         ok: counts.ok,
@@ -246,8 +251,8 @@ fn counted(counts: &Counts, seconds: f64) -> Latency {
         dropped: counts.dropped,
         not_sent: counts.not_sent,
         pending: counts.pending,
-        rate: if seconds > 0.0 { counts.ok as f64 / seconds } else { 0.0 },
-        error_rate: counts.error_rate(),
+        rate: if seconds > 0.0 { rounded(counts.ok as f64 / seconds, 1e3) } else { 0.0 },
+        error_rate: rounded(counts.error_rate(), 1e9),
         ..Latency::default()
     }
 }

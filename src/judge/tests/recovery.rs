@@ -120,7 +120,7 @@ fn undo_as_the_only_recovery_is_inconclusive_unless_judged_from_undo() {
     let script = pause(&[(2_000, 4_050)]);
     assert_eq!(
         rto(PAUSE, &script),
-        (Pass, "recovered after the fault was lifted, 40 ms [29 ms, 42 ms] after undo".into())
+        (Pass, "recovered after the fault was lifted, 40 ms [30 ms, 42 ms] after undo".into())
     );
     for from in ["impact", "act"] {
         let (outcome, why) = rto(&PAUSE.replace("from: undo", &format!("from: {from}")), &script);
