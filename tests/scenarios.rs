@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use simulacro::engine::recorder::Nowhere;
 use simulacro::engine::simulate::simulate;
+use simulacro::judge::conclude;
+use simulacro::result::Outcome;
 use simulacro::scenario::bundle;
 use simulacro::scenario::fault::FaultSpec;
 use simulacro::scenario::plan::Plan;
@@ -117,6 +119,10 @@ fn simulated_scenarios_run_to_their_end_and_leave_nothing_behind() {
             assert_eq!(track.undone.is_some(), fault.spec.is_held(), "{name}: {}", fault.name);
             assert!(track.failed.is_none() && track.lost.is_none(), "{name}: {}: {track:?}", fault.name);
         }
+        let result = conclude(&plan, &timeline);
+        let unmet: Vec<_> = result.verdict.parts.iter().filter(|p| p.outcome != Outcome::Pass).collect();
+        assert!(unmet.is_empty(), "{name}: {unmet:#?}");
+        assert_eq!(result.exit_code, 0, "{name}");
     }
 }
 
