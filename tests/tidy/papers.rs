@@ -2,6 +2,7 @@
 
 use clap::CommandFactory;
 use simulacro::cli::args::Cli;
+use simulacro::scenario::bundle;
 use simulacro::scenario::fault::FaultSpec;
 
 use crate::none;
@@ -120,4 +121,17 @@ fn schemas_are_current() {
         let stale = read(&path) != String::from_utf8(made).unwrap();
         assert!(!stale, "{path} is not current: run `cargo run -- schema {name} > {path}`");
     }
+}
+
+/// The examples of the page about writing scenarios, put together, are a scenario; the last one is a load profile.
+#[test]
+fn the_examples_are_valid() {
+    let page = read("docs/writing-scenarios.md");
+    let blocks: Vec<_> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let (profile, scenario) = blocks.split_last().unwrap();
+    let file = root().join("docs/examples.yaml");
+    if let Err(problems) = bundle::open_text(&file, &scenario.concat(), &[]) {
+        panic!("{problems}\n{}", scenario.concat());
+    }
+    bundle::profile_text(&file, profile).unwrap_or_else(|problems| panic!("{problems}"));
 }
