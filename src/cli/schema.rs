@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use schemars::generate::SchemaSettings;
 
-use crate::result::RunResult;
 use crate::scenario::Scenario;
 use crate::scenario::profile::Profile;
 
@@ -24,16 +23,11 @@ pub enum SchemaOf {
 /// # Errors
 /// When `out` cannot be written to.
 pub fn schema(of: SchemaOf, out: &mut dyn Write) -> io::Result<()> {
-    // What is read may leave out what has a default; what is written has everything.
-    let settings = match of {
-        SchemaOf::Scenario | SchemaOf::Profile => SchemaSettings::draft2020_12().for_deserialize(),
-        SchemaOf::Result => SchemaSettings::draft2020_12().for_serialize(),
-    };
-    let generator = settings.into_generator();
+    let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     let schema = match of {
         SchemaOf::Scenario => generator.into_root_schema_for::<Scenario>(),
         SchemaOf::Profile => generator.into_root_schema_for::<Profile>(),
-        SchemaOf::Result => generator.into_root_schema_for::<RunResult>(),
+        SchemaOf::Result => return out.write_all(crate::report::schema::schema().as_bytes()),
     };
     serde_json::to_writer_pretty(&mut *out, &schema)?;
     writeln!(out)
