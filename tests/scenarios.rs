@@ -124,7 +124,7 @@ fn simulated_scenarios_run_to_their_end_and_leave_nothing_behind() {
         let judged = result.verdict.parts.iter().filter(|p| p.objective != Objective::Restore);
         let unmet: Vec<_> = judged.filter(|p| p.outcome != Outcome::Pass).collect();
         assert!(unmet.is_empty(), "{name}: {unmet:#?}");
-        assert_eq!(result.exit_code, if plan.scenario.backups.is_empty() { 0 } else { 20 }, "{name}");
+        assert_eq!(result.end.exit_code, if plan.scenario.backups.is_empty() { 0 } else { 20 }, "{name}");
     }
 }
 

@@ -274,8 +274,6 @@ mod drilled {
         entries.sort_by_key(|entry| entry.n);
         assert_eq!(replay(&std::fs::read_to_string(plan.dir.join("ledger.jsonl")).unwrap()).len() as u64, account.sent);
 
-        let entry = |e: &Entry| LedgerEntry { id: String::new(), n: e.n, sent: e.sent, fate: e.fate.clone() };
-        let entries: Vec<_> = entries.iter().map(entry).collect();
         let request = ProofRequest {
             name,
             backup,

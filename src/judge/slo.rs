@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::part::{Rule, part};
 use crate::model::{Delta, Metric, Name, Threshold};
 use crate::result::{Objective, Outcome, Part};
+use crate::scenario::objectives::level_key;
 use crate::scenario::plan::Plan;
 use crate::timeline::Timeline;
 use crate::timeline::load::{SpanRange, WINDOW};
@@ -34,14 +35,7 @@ struct Level {
 }
 
 fn read(key: &str, text: &str) -> Result<Level, String> {
-    let (stream, metric) = match (key.parse::<Metric>(), key.rsplit_once('.')) {
-        (Ok(metric), _) => (None, metric),
-        (Err(_), Some((stream, metric))) => {
-            let stream = stream.parse().map_err(|e: crate::model::NameError| e.to_string())?;
-            (Some(stream), metric.parse::<Metric>().map_err(|e| e.to_string())?)
-        }
-        (Err(why), None) => return Err(why.to_string()),
-    };
+    let (stream, metric) = level_key(key).map_err(|e| e.to_string())?;
     let threshold = Threshold::parse(&metric, text).map_err(|e| e.to_string())?;
     Ok(Level { stream, metric, threshold })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{HumanDuration, Name};
+use crate::model::{ConditionError, HumanDuration, Metric, Name};
 
 /// What the drill is judged against.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -22,9 +22,25 @@ pub struct Objectives {
     /// Restore objectives by backup.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub restore: BTreeMap<Name, RestoreObjective>,
-    /// Service levels by phase or by the name of a fault: metric to threshold, as `p95: "< 200ms"`.
+    /// Service levels by phase or by the name of a fault: metric to threshold, as `p95: "< 200ms"`, or `steady.p95` for
+    /// one stream.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub slo: BTreeMap<Name, BTreeMap<String, String>>,
+}
+
+/// The key of a service level: a metric, or the metric of one stream, as `p95` and `steady.p95`.
+///
+/// # Errors
+/// When it is neither.
+pub fn level_key(key: &str) -> Result<(Option<Name>, Metric), ConditionError> {
+    match (key.parse::<Metric>(), key.rsplit_once('.')) {
+        (Ok(metric), _) => Ok((None, metric)),
+        (Err(_), Some((stream, metric))) => {
+            let name = stream.parse().map_err(|_| ConditionError::Metric(key.to_owned()))?;
+            Ok((Some(name), metric.parse().map_err(|_| ConditionError::Metric(key.to_owned()))?))
+        }
+        (Err(why), None) => Err(why),
+    }
 }
 
 /// One value, or a list of them.

@@ -4,6 +4,7 @@ use super::Lint;
 use super::names::PHASES;
 use crate::model::{Condition, Metric, Name, Threshold};
 use crate::scenario::fault::FaultSpec;
+use crate::scenario::objectives::level_key;
 use crate::scenario::phases::Phase;
 use crate::scenario::yaml::advice;
 use crate::scenario::{After, Milestone};
@@ -157,14 +158,21 @@ fn slo_span(lint: &mut Lint<'_>, span: &Name) {
     }
 }
 
-fn slo_metric(lint: &mut Lint<'_>, path: String, metric: &str, threshold: &str) {
-    match metric.parse::<Metric>() {
+fn slo_metric(lint: &mut Lint<'_>, path: String, key: &str, threshold: &str) {
+    match level_key(key) {
         Err(e) => {
-            let near = advice(metric, ["error_rate", "availability", "p95", "mean", "max", "rate", "dropped"]);
+            let near = advice(key, ["error_rate", "availability", "p95", "mean", "max", "rate", "dropped"]);
             lint.key_error(path, e.to_string(), &near.filter(|h| h.starts_with("did")).unwrap_or_default());
         }
-        Ok(Metric::Ok) => lint.key_error(path, "`ok` is a condition of a moment, not of a span", "use `availability`"),
-        Ok(metric) => {
+        Ok((_, Metric::Ok)) => {
+            lint.key_error(path, "`ok` is a condition of a moment, not of a span", "use `availability`");
+        }
+        Ok((stream, metric)) => {
+            if let Some(stream) = stream.filter(|s| !lint.scenario.load.iter().any(|l| l.name == *s)) {
+                let known = lint.scenario.load.iter().map(|l| l.name.as_str()).collect::<Vec<_>>();
+                let hint = advice(stream.as_str(), known).unwrap_or_default();
+                lint.key_error(path.clone(), format!("`{stream}` is not a load stream"), &hint);
+            }
             if let Err(e) = Threshold::parse(&metric, threshold) {
                 lint.error(path, e.to_string(), "");
             }

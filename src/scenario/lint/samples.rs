@@ -6,6 +6,7 @@ use super::Lint;
 use super::overlap::planned_length;
 use crate::model::{Metric, Name};
 use crate::scenario::fault::Impact;
+use crate::scenario::objectives::level_key;
 use crate::scenario::profile::LoadModel;
 
 pub(super) fn check(lint: &mut Lint<'_>) {
@@ -14,7 +15,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
         let (Some(length), Some((rate, whence))) = (length(lint, span), rate(lint, span)) else { continue };
         let samples = rate * length.as_secs_f64();
         for metric in metrics.keys() {
-            let Ok(Metric::Quantile(q)) = metric.parse::<Metric>() else { continue };
+            let Ok((_, Metric::Quantile(q))) = level_key(metric) else { continue };
             // Tolerance for 0.9 being no exact binary fraction.
             let needed = (10.0 / (1.0 - q).max(1e-9) - 1e-6).ceil();
             if samples < needed {

@@ -269,10 +269,10 @@ impl Sim {
     /// The inverse that the scenario gives for an inject command.
     fn inverse_of(&self, argv: &[String]) -> String {
         let faults = self.inner.scenario.faults.iter();
-        let inverse = faults.filter_map(|f| match &f.spec {
+        let mut inverse = faults.filter_map(|f| match &f.spec {
             crate::scenario::FaultSpec::CommandFault(c) if c.inject == argv => Some(c.undo.join(" ")),
             _ => None,
         });
-        inverse.last().unwrap_or_default()
+        inverse.next_back().unwrap_or_default()
     }
 }
