@@ -12,23 +12,40 @@ const WORDY: usize = 16;
 /// Two blanks and a border for each column.
 const EDGES: usize = 3;
 
-/// The widths of the columns within `total`: as wide as their texts where there is room; else text columns give way before
-/// numbers do, the widest first. None when not even the words fit.
+/// The widths of the columns within `total`: as wide as their texts where there is room; else, step by step, the column gives
+/// way that costs the fewest lines, text before numbers. None when not even the words fit.
 fn widths(table: &Table, total: usize) -> Option<Vec<usize>> {
     let room = total.checked_sub(table.columns.len() * EDGES + 1)?;
     let measure = |i: usize, size: fn(&str) -> usize| {
         let cells = table.rows.iter().map(|row| size(&row[i].text)).max().unwrap_or(0);
         size(table.columns[i].name).max(cells)
     };
-    let word = |text: &str| text.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0);
+    let word = |text: &str| pieces(text).iter().map(|piece| piece.chars().count()).max().unwrap_or(0);
     let least: Vec<usize> = (0..table.columns.len()).map(|i| measure(i, word).min(WORDY)).collect();
     let mut widths: Vec<usize> = (0..table.columns.len()).map(|i| measure(i, |text| text.chars().count())).collect();
+    let mut lines: Vec<Vec<usize>> = (0..widths.len()).map(|i| heights(table, i, widths[i])).collect();
     while widths.iter().sum::<usize>() > room {
-        let shrinkable = (0..widths.len()).filter(|i| widths[*i] > least[*i]);
-        let widest = shrinkable.max_by_key(|i| (!table.columns[*i].number, widths[*i]))?;
-        widths[widest] -= 1;
+        let narrower = (0..widths.len()).filter(|i| widths[*i] > least[*i]).map(|i| {
+            let heights = heights(table, i, widths[i] - 1);
+            (i, added(&lines, &heights), heights)
+        });
+        let key = |i: &usize, added: &usize| (table.columns[*i].number, *added, std::cmp::Reverse(widths[*i]));
+        let (i, _, heights) = narrower.min_by_key(|(i, added, _)| key(i, added))?;
+        widths[i] -= 1;
+        lines[i] = heights;
     }
     Some(widths)
+}
+
+/// How many lines each cell of a column has at a width.
+fn heights(table: &Table, column: usize, width: usize) -> Vec<usize> {
+    table.rows.iter().map(|row| wrap(&row[column].text, width).len()).collect()
+}
+
+/// How many lines the table grows by when a column's cells get other heights.
+fn added(lines: &[Vec<usize>], heights: &[usize]) -> usize {
+    let row = |r: usize| lines.iter().map(|column| column[r]).max().unwrap_or(0);
+    (0..heights.len()).map(|r| heights[r].max(row(r)) - row(r)).sum::<usize>()
 }
 
 /// Draws the table within `width` columns.
@@ -117,13 +134,35 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// The pieces of a text between which a line may end: its words, but a sign stays with its word, a number with its unit.
+fn pieces(text: &str) -> Vec<String> {
+    let mut pieces: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let unit = matches!(
+            word.trim_end_matches([',', ';', ']', ')']),
+            "ms" | "s" | "µs" | "min" | "B" | "KiB" | "MiB" | "GiB"
+        );
+        match pieces.last_mut() {
+            Some(last)
+                if matches!(last.as_str(), "✓" | "?" | "✗" | "–")
+                    || (unit && last.ends_with(|c: char| c.is_ascii_digit())) =>
+            {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => pieces.push(word.to_owned()),
+        }
+    }
+    pieces
+}
+
 /// Breaks a text at blanks into lines of at most `width` characters; longer words are cut.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = vec![String::new()];
     let mut used = 0;
-    for word in text.split_whitespace() {
-        let mut word: Vec<char> = word.chars().collect();
+    for piece in pieces(text) {
+        let mut word: Vec<char> = piece.chars().collect();
         if used > 0 && used + 1 + word.len() > width {
             lines.push(String::new());
             used = 0;

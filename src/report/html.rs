@@ -150,7 +150,7 @@ fn facts(result: &RunResult) -> Vec<(&'static str, String)> {
         ("runbook", maybe(&run.runbook)),
         ("tags", run.tags.join(", ")),
         ("run", run.id.to_string()),
-        ("started", run.started.clone()),
+        ("started", words::wall(&run.started)),
         ("took", words::span(run.took)),
         ("environment", run.environment.clone()),
         ("world", world),

@@ -11,7 +11,10 @@ use super::words;
 /// The objectives, each with what was asked, what was measured and why it came out so.
 pub(crate) fn objectives(result: &RunResult) -> Table {
     let mut table = Table::new("Objectives", &["outcome", "objective", "subject", "asked", "measured", "why"]);
-    for part in &result.verdict.parts {
+    let mut parts: Vec<&Part> = result.verdict.parts.iter().collect();
+    // The worst first: among thirty objectives, the one that was missed is the one to read.
+    parts.sort_by_key(|part| std::cmp::Reverse(part.outcome));
+    for part in parts {
         table.row([
             outcome(part.outcome),
             part.objective.as_str().into(),
@@ -38,7 +41,11 @@ pub(crate) fn latency(result: &RunResult, requests: bool) -> Table {
         "Latency by phase and fault",
         &["span", "stream", "-#ok", "-#failed", "-#rate", "#errors", "#p50", "#p95", "#p99"],
     );
-    for row in result.latency.rows.iter().filter(|row| requests || row.request.is_none()) {
+    let seen = |l: &Latency| l.ok + l.err + l.dropped + l.not_sent + l.pending > 0;
+    let shown = |row: &&LatencyRow| (requests || row.request.is_none()) && seen(&row.latency);
+    let mut rows: Vec<&LatencyRow> = result.latency.rows.iter().filter(shown).collect();
+    rows.sort_by_key(|row| place(result, &row.span));
+    for row in rows {
         let l = &row.latency;
         let [p50, p95, p99] = quantiles(l);
         let bad = l.err + l.dropped;
@@ -55,6 +62,18 @@ pub(crate) fn latency(result: &RunResult, requests: bool) -> Table {
         ]);
     }
     table
+}
+
+/// Where a span stands: phases as they come, the faults after the phase that holds them, everything at the end.
+fn place(result: &RunResult, span: &str) -> (usize, usize) {
+    if let Some(n) = ["preflight", "warmup", "baseline", "fault"].iter().position(|phase| *phase == span) {
+        return (n, 0);
+    }
+    if let Some(n) = result.faults.iter().position(|fault| fault.name.as_str() == span) {
+        return (4, n);
+    }
+    let later = ["undo", "recovery", "after", "verify", "total"];
+    (5 + later.iter().position(|phase| *phase == span).unwrap_or(later.len()), 0)
 }
 
 fn stream_name(result: &RunResult, row: &LatencyRow) -> String {

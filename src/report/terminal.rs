@@ -70,7 +70,7 @@ impl Page<'_> {
             run.host,
             run.environment,
             words::span(run.took),
-            run.started,
+            words::wall(&run.started),
             run.seed
         );
         self.para("  ", &facts, Tone::Faint);

@@ -111,6 +111,14 @@ pub(crate) fn moment(at: Offset) -> String {
     span(at.since(Offset::ZERO))
 }
 
+/// A wall-clock time in RFC 3339 to the second.
+pub(crate) fn wall(time: &str) -> String {
+    match time.split_once('.') {
+        Some((whole, _)) if time.ends_with('Z') => format!("{whole}Z"),
+        _ => time.to_owned(),
+    }
+}
+
 /// A point in time to the millisecond, for marks whose distance matters.
 pub(crate) fn mark(at: Offset) -> String {
     format!("{:.3} s", at.seconds())
@@ -203,6 +211,7 @@ mod tests {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0, 1023, 1024, 1_048_575, 5 << 30].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "5.0 GiB"]);
         assert_eq!(span(Delta::from_millis(-1_500)), "−1.50 s");
+        assert_eq!(wall("2026-11-23T05:51:45.596144001Z"), "2026-11-23T05:51:45Z");
         assert_eq!(span(Delta::from_millis(3_723_000)), "1 h 02 min 03 s");
     }
 

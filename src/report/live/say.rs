@@ -12,6 +12,7 @@ use crate::timeline::restore::ProofOutcome;
 /// When a fault is to begin.
 pub(super) fn moment(fault: &Fault) -> String {
     match fault.moment() {
+        Ok(Moment::At(after)) if after.get().is_zero() => "at the start of the fault phase".into(),
         Ok(Moment::At(after)) => format!("{after} into the fault phase"),
         Ok(Moment::After(after)) => {
             let what = after.fault.as_ref().or(after.step.as_ref()).map_or("?", |name| name.as_str());
