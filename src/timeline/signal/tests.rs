@@ -154,6 +154,20 @@ fn nothing_counts_after_the_load_has_stopped() {
     assert!(timeline.signal().unwrap().impact_after(ms(1_000)).is_none());
 }
 
+#[test]
+fn that_load_stops_in_the_last_phase_is_no_blindness_and_before_it_is() {
+    use crate::scenario::phases::Phase;
+    let with = |recovery: i64| {
+        let mut script = Script::default();
+        script.phase(0, Phase::Baseline).phase(recovery, Phase::Recovery).phase(6_500, Phase::Verify);
+        script.looks("checkout", 0, 6_000, &[]).load("steady", 0, 4_000, |_| FINE).end(7_000);
+        let timeline = script.timeline(&plan(BOTH, &[("steady", OPEN)]));
+        (timeline.signal().unwrap().horizon(), timeline.signal().unwrap().state().unwrap().0)
+    };
+    assert_eq!(with(3_000), (ms(4_000), Good));
+    assert_eq!(with(5_500), (ms(5_500), Blind));
+}
+
 /// How looks see a target that is down for a while.
 #[derive(Debug, Clone, Copy)]
 enum Down {
