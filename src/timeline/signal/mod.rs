@@ -218,13 +218,13 @@ impl Signal {
     }
 
     /// The run, or its load, is over. Nothing counts after the stream that stopped first, except that all must have been on
-    /// until `floor`: a stream that stopped before is blind from there.
+    /// until `floor`: a stream that stopped before is blind from there, and so is one that was lost.
     pub fn finish(&mut self, now: Offset, floor: Offset, streams: Streams<'_>) {
         let ends = self.streams.iter().filter_map(|stream| {
             let end = match (streams.probes.get(&stream.name), streams.loads.get(&stream.name)) {
                 (Some(probe), _) => probe.looks().last()?.intended + probe.every,
-                (None, Some(load)) => load.end(),
-                (None, None) => return None,
+                (None, Some(load)) if load.ended && load.missing.iter().all(|m| m.to.is_some()) => load.end(),
+                _ => return None,
             };
             Some(end)
         });
