@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let per_event = folding.checked_div(count).unwrap_or(Duration::ZERO);
     println!("events            {count}");
     println!("fold              {folding:.2?}, {per_event:.2?} an event");
-    println!("judge             {judging:.2?}, exit code {}", result.end.exit_code);
+    println!("judge             {judging:.2?}: {}", result.end.summary);
     println!("timeline          {:.1} MB", timeline.heap() as f64 / 1e6);
     println!("result.json       {:.1} MB", text.len() as f64 / 1e6);
     println!("peak memory       {}", peak());

@@ -131,8 +131,8 @@ impl Readings<'_> {
             return (at_most(time, max), why);
         }
         if by == Some(RecoveredBy::Undo) && rto.from != RtoFrom::Undo {
-            let why = "only the drill's own undo ended the outage, so the system was not seen to recover: hold the fault \
-                       `until: recovered`, or judge from undo";
+            let why = "only the drill's own undo ended the outage, so the system was not seen to recover: hold the \
+                       fault `until: recovered`, or judge from undo";
             return (Outcome::Inconclusive, why.into());
         }
         let by = match by {

@@ -1,9 +1,9 @@
 //! Service levels of a phase, or of a fault's own span.
 //!
-//! Each level is judged on every open-model stream on its own, and the worst counts. Closed-model users slow down while the
-//! target does, which hides an outage: they are judged before and after the faults only. Without any load, probes are judged.
-//! `stream.metric` as key names one stream or probe. What our side could not send, and what was never answered, is taken
-//! for the best and for the worst: it makes a level inconclusive where that changes the answer.
+//! Each level is judged on every open-model stream on its own, and the worst counts. Closed-model users slow down while
+//! the target does, which hides an outage: they are judged before and after the faults only. Without any load, probes
+//! are judged. `stream.metric` as key names one stream or probe. What our side could not send, and what was never
+//! answered, is taken for the best and for the worst: it makes a level inconclusive where that changes the answer.
 
 use std::collections::BTreeMap;
 
@@ -56,8 +56,8 @@ fn level(span: &Name, key: &str, text: &str, plan: &Plan, timeline: &Timeline) -
     let calm = matches!(span.as_str(), "warmup" | "baseline" | "after");
     let streams = eligible(&level, calm, plan, timeline);
     if streams.is_empty() {
-        let why = "no stream can be judged here: a closed-model stream slows down with its target, so give an open-model \
-                   stream or a probe";
+        let why = "no stream can be judged here: a closed-model stream slows down with its target, so give an \
+                   open-model stream or a probe";
         return unclear(format!("{span} {key}"), why);
     }
     streams.into_iter().map(|stream| judge_stream(span, &level, text, stream, range, timeline)).collect()

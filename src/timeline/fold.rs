@@ -284,10 +284,11 @@ impl Timeline {
         self.settle(true);
     }
 
-    /// The time up to which load and probes must have been on: the start of the after phase, or of whatever came last.
+    /// The time up to which load and probes must have been on: the start of the after phase or, in a run that was cut
+    /// short, of the last phase with load. They stop in the course of it, and that they do is no blindness.
     fn load_floor(&self) -> Offset {
-        let start = |phase| self.phases.iter().find(|p| p.phase == phase).map(|p| p.from);
-        start(Phase::After).or(start(Phase::Verify)).unwrap_or(self.now)
+        let loaded = |p: &&PhaseSpan| p.phase <= Phase::After;
+        self.phases.iter().rfind(loaded).map_or(Offset::ZERO, |p| p.from)
     }
 
     fn settle(&mut self, all: bool) {
@@ -348,8 +349,8 @@ impl Timeline {
         self.signal.as_ref()
     }
 
-    /// What the recovery signal says at the horizon, since when, and when it was last bad; none: the scenario has no signal.
-    /// A signal that has not seen anything is blind.
+    /// What the recovery signal says at the horizon, since when, and when it was last bad; none: the scenario has no
+    /// signal. A signal that has not seen anything is blind.
     pub fn pulse(&mut self, now: Offset) -> Option<Pulse> {
         self.tick(now);
         let signal = self.signal.as_ref()?;

@@ -50,7 +50,11 @@ proptest! {
 
     #[test]
     fn widening_an_interval_never_turns_anything_to_pass_or_breach(
-        lower in 0i64..1_000, width in 0i64..500, below in 0i64..300, above in prop::option::of(0i64..300), max in 0i64..1_500,
+        lower in 0i64..1_000,
+        width in 0i64..500,
+        below in 0i64..300,
+        above in prop::option::of(0i64..300),
+        max in 0i64..1_500,
     ) {
         let ms = Delta::from_millis;
         let narrow = Bounds { value: ms(lower), lower: ms(lower), upper: Some(ms(lower + width)) };

@@ -120,7 +120,8 @@ fn an_unanswered_request_is_bad_once_older_than_the_latency_bound() {
 fn a_look_that_was_never_made_is_blind() {
     let mut script = Script::default();
     script.looks("checkout", 0, 6_000, &[]).end(6_000);
-    script.events.retain(|(_, what)| !matches!(what, EventKind::Probe { intended, .. } if within(intended.nanos() / 1_000_000, &[(2_000, 2_500)])));
+    let unmade = |at: Offset| within(at.nanos() / 1_000_000, &[(2_000, 2_500)]);
+    script.events.retain(|(_, what)| !matches!(what, EventKind::Probe { intended, .. } if unmade(*intended)));
     assert_eq!(signal(&script.timeline(&plan(PROBE, &[])))[1], (2_000, 2_500, Blind));
 }
 
@@ -152,6 +153,20 @@ fn nothing_counts_after_the_load_has_stopped() {
     let timeline = script.timeline(&plan(BOTH, &[("steady", OPEN)]));
     assert_eq!(timeline.signal().unwrap().horizon(), ms(4_000));
     assert!(timeline.signal().unwrap().impact_after(ms(1_000)).is_none());
+}
+
+#[test]
+fn that_load_stops_in_the_last_phase_is_no_blindness_and_before_it_is() {
+    use crate::scenario::phases::Phase;
+    let with = |recovery: i64| {
+        let mut script = Script::default();
+        script.phase(0, Phase::Baseline).phase(recovery, Phase::Recovery).phase(6_500, Phase::Verify);
+        script.looks("checkout", 0, 6_000, &[]).load("steady", 0, 4_000, |_| FINE).end(7_000);
+        let timeline = script.timeline(&plan(BOTH, &[("steady", OPEN)]));
+        (timeline.signal().unwrap().horizon(), timeline.signal().unwrap().state().unwrap().0)
+    };
+    assert_eq!(with(3_000), (ms(4_000), Good));
+    assert_eq!(with(5_500), (ms(5_500), Blind));
 }
 
 /// How looks see a target that is down for a while.
@@ -244,7 +259,7 @@ proptest! {
         let offline = Timeline::from_events(&plan, &events);
         prop_assert_eq!(signal(&online), signal(&offline));
         events.pop();
-        prop_assert_eq!(Timeline::from_events(&plan, &events).loads[&name("steady")].sum(crate::timeline::load::Span::Total),
-            offline.loads[&name("steady")].sum(crate::timeline::load::Span::Total));
+        let sum = |t: &Timeline| t.loads[&name("steady")].sum(crate::timeline::load::Span::Total);
+        prop_assert_eq!(sum(&Timeline::from_events(&plan, &events)), sum(&offline));
     }
 }
