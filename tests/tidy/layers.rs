@@ -54,8 +54,8 @@ fn depth(path: &str) -> usize {
     }
 }
 
-/// The names that a path leads to just below the crate's root, with their lines: `crate::x`, `crate::{x, y}` and as many
-/// `super` as lead there.
+/// The names that a path leads to just below the crate's root, with their lines: `crate::x`, `crate::{x, y}` and as
+/// many `super` as lead there.
 fn roots(tokens: &[Token], depth: usize) -> Vec<(String, usize, bool)> {
     let text = |i: usize| tokens.get(i).map_or("", |t: &Token| t.text.as_str());
     let colons = |i: usize| text(i) == ":" && text(i + 1) == ":";

@@ -140,6 +140,11 @@ impl File {
         }
     }
 
+    /// Whether a line, counted from 1, is compiled for tests only.
+    pub fn is_test_line(&self, line: usize) -> bool {
+        self.test || self.test_lines.iter().any(|(from, to)| (*from..=*to).contains(&line))
+    }
+
     /// The file as a tree.
     pub fn tree(&self) -> syn::File {
         syn::parse_file(&self.text).unwrap_or_else(|e| panic!("{}: {e}", self.path))
