@@ -3,8 +3,8 @@
 use crate::result::{Objective, Outcome, Part, Verdict};
 use crate::timeline::event::EndReason;
 
-/// The exit code (`docs/exit-codes.md`): undo incomplete, nothing touched, the lowest breach, stopped, inconclusive, met.
-/// That the result could not be written (31) is for whoever writes it to say.
+/// The exit code (`docs/exit-codes.md`): undo incomplete, nothing touched, the lowest breach, stopped, inconclusive,
+/// met. That the result could not be written (31) is for whoever writes it to say.
 pub(super) fn code(verdict: &Verdict, reason: Option<&EndReason>, remaining: &[String]) -> u8 {
     if !remaining.is_empty() {
         return 30;

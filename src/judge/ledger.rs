@@ -21,8 +21,9 @@ pub(super) fn reference(timeline: &Timeline, fault: &Name) -> Option<Reference> 
     Some(Reference { at, until: track.inject.unwrap_or(at).max(at) })
 }
 
-/// Data loss as time with its bounds: from the oldest lost acknowledgement, at most from the newest surviving one before
-/// it, and longer by the time between act and effect. Zero when nothing was lost that was acknowledged before the act.
+/// Data loss as time with its bounds: from the oldest lost acknowledgement, at most from the newest surviving one
+/// before it, and longer by the time between act and effect. Zero when nothing was lost that was acknowledged before
+/// the act.
 pub(super) fn loss(account: &Account) -> Bounds<Delta> {
     if account.lost.len() == account.late_losses {
         return Bounds { value: Delta::ZERO, lower: Delta::ZERO, upper: Some(Delta::ZERO) };

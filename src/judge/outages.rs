@@ -1,13 +1,14 @@
 //! Outages as clients saw them, and which fault each is put down to.
 //!
-//! A stretch of windows that are not good is put down to the fault that acted last before it among those in force. A fault is
-//! in force from its act until it is undone (where it is held) and the signal has been good for the hold time since. When
-//! none is in force, the service has fallen again, and the fault that acted last has not been recovered from. Stretches that
-//! began before every act are nobody's.
+//! A stretch of windows that are not good is put down to the fault that acted last before it among those in force. A
+//! fault is in force from its act until it is undone (where it is held) and the signal has been good for the hold time
+//! since. When none is in force, the service has fallen again, and the fault that acted last has not been recovered
+//! from. Stretches that began before every act are nobody's.
 //!
-//! Per fault, everything from its first impact to its last recovery is one outage. A recovery counts when the signal then
-//! stays good for the hold time; where another fault strikes before that, the recovery is only known to lie before the
-//! recovery from that one. An outage during which another held fault is lifted counts as recovered by undo: nobody can tell.
+//! Per fault, everything from its first impact to its last recovery is one outage. A recovery counts when the signal
+//! then stays good for the hold time; where another fault strikes before that, the recovery is only known to lie before
+//! the recovery from that one. An outage during which another held fault is lifted counts as recovered by undo: nobody
+//! can tell.
 
 use crate::model::{Delta, Offset};
 use crate::result::{Bounds, RecoveredBy};
@@ -118,7 +119,8 @@ pub fn outages(plan: &Plan, timeline: &Timeline, blind: BlindAs) -> Option<Vec<O
     Some(outages)
 }
 
-/// Every stretch that is not good. Blind windows before the first act do not count; those around a later act are cut there.
+/// Every stretch that is not good. Blind windows before the first act do not count; those around a later act are cut
+/// there.
 fn downs(signal: &Signal, timeline: &Timeline, blind: BlindAs) -> Vec<Down> {
     let mut acts: Vec<Offset> = timeline.faults.iter().filter_map(|f| f.act).collect();
     acts.sort_unstable();
@@ -222,8 +224,8 @@ fn outage(
     })
 }
 
-/// The recovery from stretch `n`, if the signal then stayed good for `hold`. Single observations say for how long, because
-/// windows are coarser; one window less is allowed for, because what was looked at ends with a window.
+/// The recovery from stretch `n`, if the signal then stayed good for `hold`. Single observations say for how long,
+/// because windows are coarser; one window less is allowed for, because what was looked at ends with a window.
 fn held_recovery(n: usize, downs: &[Down], hold: Delta, seen_to: Offset) -> Option<Edge> {
     let own = downs[n].recovery;
     let next = downs.get(n + 1).map_or(seen_to, |next| next.impact.value);

@@ -1,9 +1,9 @@
 //! Service levels of a phase, or of a fault's own span.
 //!
-//! Each level is judged on every open-model stream on its own, and the worst counts. Closed-model users slow down while the
-//! target does, which hides an outage: they are judged before and after the faults only. Without any load, probes are judged.
-//! `stream.metric` as key names one stream or probe. What our side could not send, and what was never answered, is taken
-//! for the best and for the worst: it makes a level inconclusive where that changes the answer.
+//! Each level is judged on every open-model stream on its own, and the worst counts. Closed-model users slow down while
+//! the target does, which hides an outage: they are judged before and after the faults only. Without any load, probes
+//! are judged. `stream.metric` as key names one stream or probe. What our side could not send, and what was never
+//! answered, is taken for the best and for the worst: it makes a level inconclusive where that changes the answer.
 
 use std::collections::BTreeMap;
 

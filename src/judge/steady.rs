@@ -13,8 +13,8 @@ const LEAST: Delta = Delta::from_millis(1_000);
 
 /// One part for each condition as the gate looked at it, and one for each that can be measured in the after phase.
 ///
-/// A condition that did not hold before the faults is inconclusive, not a breach: nothing was hurt, and nothing is known of
-/// any objective. One that does not hold afterwards is a breach: the system is not what it was.
+/// A condition that did not hold before the faults is inconclusive, not a breach: nothing was hurt, and nothing is
+/// known of any objective. One that does not hold afterwards is a breach: the system is not what it was.
 pub(super) fn judge(plan: &Plan, timeline: &Timeline) -> Vec<Part> {
     let mut parts = Vec::new();
     for condition in &plan.scenario.steady_state {

@@ -348,8 +348,8 @@ impl Timeline {
         self.signal.as_ref()
     }
 
-    /// What the recovery signal says at the horizon, since when, and when it was last bad; none: the scenario has no signal.
-    /// A signal that has not seen anything is blind.
+    /// What the recovery signal says at the horizon, since when, and when it was last bad; none: the scenario has no
+    /// signal. A signal that has not seen anything is blind.
     pub fn pulse(&mut self, now: Offset) -> Option<Pulse> {
         self.tick(now);
         let signal = self.signal.as_ref()?;

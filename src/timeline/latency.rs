@@ -1,8 +1,8 @@
 //! Latency histograms: small deltas as load workers send them, and sums of them.
 //!
 //! All have the bounds of the project (1 µs to 600 s, 3 significant digits), so they are merged by bucket and never
-//! averaged. The wire form is HdrHistogram's V2, deflated or not, in base64; it is read here bucket by bucket, because a
-//! histogram of a tenth of a second has a dozen buckets in use out of 21,504.
+//! averaged. The wire form is HdrHistogram's V2, deflated or not, in base64; it is read here bucket by bucket, because
+//! a histogram of a tenth of a second has a dozen buckets in use out of 21,504.
 
 use std::io::Read;
 

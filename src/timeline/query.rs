@@ -1,8 +1,8 @@
 //! Questions about a time: what a condition measures, and whether it holds.
 //!
-//! A condition without a stream looks at all load streams together, or at all probes where there is no load. Failures rank
-//! as the slowest in a quantile, and a quantile `q` needs at least 10 / (1 - q) observations. What cannot be seen is
-//! neither held nor missed.
+//! A condition without a stream looks at all load streams together, or at all probes where there is no load. Failures
+//! rank as the slowest in a quantile, and a quantile `q` needs at least 10 / (1 - q) observations. What cannot be seen
+//! is neither held nor missed.
 
 use super::fold::Timeline;
 use super::latency::Hist;
@@ -104,8 +104,8 @@ impl Sample {
         self.over = to.since(from);
     }
 
-    /// The value of a metric: a share, seconds, or a number; infinite where failures reach into a latency. None when there
-    /// are too few observations for it.
+    /// The value of a metric: a share, seconds, or a number; infinite where failures reach into a latency. None when
+    /// there are too few observations for it.
     pub fn value(&self, metric: &Metric) -> Option<f64> {
         let seen = self.seen();
         let share = |n: u64| (seen > 0).then(|| n as f64 / seen as f64);

@@ -108,7 +108,8 @@ impl Script {
         self.at(at, EventKind::Step { step: name(step), mark })
     }
 
-    /// Looks every `every` ms from `from` on, before `to`; `see` says what the one intended at a time saw, and when it ended.
+    /// Looks every `every` ms from `from` on, before `to`; `see` says what the one intended at a time saw, and when it
+    /// ended.
     pub fn probe(
         &mut self,
         probe: &str,

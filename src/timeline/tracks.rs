@@ -103,9 +103,10 @@ impl FaultTrack {
         }
     }
 
-    /// The time that is judged by the fault's name: from `t_act` to `t_undo`. For a fault that is one act: to the end of its
-    /// first outage, that is to the start of the first good stretch that held; when there was no outage within the hold
-    /// time after it took effect, to the end of that hold time; without a recovery signal, to the end of the recovery.
+    /// The time that is judged by the fault's name: from `t_act` to `t_undo`. For a fault that is one act: to the end
+    /// of its first outage, that is to the start of the first good stretch that held; when there was no outage within
+    /// the hold time after it took effect, to the end of that hold time; without a recovery signal, to the end of the
+    /// recovery.
     pub fn span(&self) -> Option<(Offset, Option<Offset>)> {
         self.act.map(|act| (act, self.span_end))
     }

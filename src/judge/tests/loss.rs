@@ -42,7 +42,8 @@ fn an_rpo_of_zero_is_breached_by_any_lost_write() {
 
 #[test]
 fn rpa_has_bounds_from_the_oldest_loss_to_the_newest_survivor_before_it() {
-    // Writes 15 to 19 are gone: acknowledged from 1.503 s on, the survivor before at 1.403 s; act at 2 s, effect 5 ms later.
+    // Writes 15 to 19 are gone: acknowledged from 1.503 s on, the survivor before at 1.403 s; act at 2 s, effect 5 ms
+    // later.
     let mut script = writes(|_| None);
     script.read(14_500, (0..100).filter(|n| !(15..20).contains(n)));
     let (_, _, verdict) = judged(LEDGER, &script);

@@ -36,7 +36,8 @@ faults: [{name: freeze, process-pause: {target: app}, for: 2s, impact: expected}
 objectives: {rto: {max: 1s, fault: freeze, from: undo}}
 ";
 
-/// The phases of a drill whose fault phase begins at 2 s, whose load goes on to `after` + 1 s, and which ends with that.
+/// The phases of a drill whose fault phase begins at 2 s, whose load goes on to `after` + 1 s, and which ends with
+/// that.
 fn phases(script: &mut Script, recovery: i64, after: i64) {
     script.phase(0, Phase::Baseline).phase(2_000, Phase::Fault).phase(recovery - 10, Phase::Undo);
     script.phase(recovery, Phase::Recovery).phase(after, Phase::After).phase(after + 1_000, Phase::Verify);

@@ -1,11 +1,12 @@
 //! One load stream, kept small: counts by window, slots of 10 ms, histograms by span and by second.
 //!
-//! Window `w` covers [`w` × 100 ms, (`w` + 1) × 100 ms) of the run's own time: the runner gives its workers the raw time of
-//! [`Offset::ZERO`] as their epoch. Window 0 begins with the run; there is none before it.
+//! Window `w` covers [`w` × 100 ms, (`w` + 1) × 100 ms) of the run's own time: the runner gives its workers the raw
+//! time of [`Offset::ZERO`] as their epoch. Window 0 begins with the run; there is none before it.
 //!
 //! Windows are reported late, in parts and in any order. Counts are added to their cell at once. Histograms wait until
-//! nothing more will come for their window, and until it is known in which spans it lies; then they are added to the sums
-//! of those spans and to their second, and dropped. So an hour with 10 names at 10 windows a second takes tens of MB.
+//! nothing more will come for their window, and until it is known in which spans it lies; then they are added to the
+//! sums of those spans and to their second, and dropped. So an hour with 10 names at 10 windows a second takes tens of
+//! MB.
 
 mod cell;
 mod spans;
@@ -138,7 +139,8 @@ impl LoadTrack {
             return heard;
         }
         if line.merged {
-            // Where in the windows from here on its counts belong is not known, so none of them can be judged; the counts go to the total only.
+            // Where in the windows from here on its counts belong is not known, so none of them can be judged; the
+            // counts go to the total only.
             let why = "the runner did not read for so long that windows were merged".into();
             self.missing.push(Missing { from, to: Some(at), why, merged: true });
         }
@@ -216,8 +218,8 @@ impl LoadTrack {
         from
     }
 
-    /// The windows before this time have been told of entirely, as far as they were started; a window without any line is
-    /// one that the worker could not report.
+    /// The windows before this time have been told of entirely, as far as they were started; a window without any line
+    /// is one that the worker could not report.
     pub fn told(&self) -> Offset {
         let all = self.end();
         if self.ended { all } else { all - WINDOW }
@@ -303,8 +305,9 @@ impl LoadTrack {
         all
     }
 
-    /// Puts histograms away. A window goes when nothing more will come for it (or nothing came for too long) and it ends
-    /// at `through` or earlier: up to there `spans` are known. `all`: the run is over, nothing more will come at all.
+    /// Puts histograms away. A window goes when nothing more will come for it (or nothing came for too long) and it
+    /// ends at `through` or earlier: up to there `spans` are known. `all`: the run is over, nothing more will come at
+    /// all.
     pub fn settle(&mut self, now: Offset, through: Offset, spans: &[SpanRange], all: bool) {
         while let Some((&window, _)) = self.open.first_key_value() {
             let (from, to) = (start_of(window), start_of(window + 1));

@@ -1,4 +1,5 @@
-//! Sums of load over spans: a window belongs to a span only when it lies entirely inside, so that no number mixes phases.
+//! Sums of load over spans: a window belongs to a span only when it lies entirely inside, so that no number mixes
+//! phases.
 
 use super::Cell;
 use crate::model::Offset;

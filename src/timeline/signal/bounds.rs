@@ -8,15 +8,16 @@
 //! recovery lies in ( intended start of the last bad one , end of the first good one after ]
 //! ```
 //!
-//! A refused connection ends within a millisecond. An observation that times out ends late, and says little about when the
-//! target stopped: an able target would have answered as fast as it did before. So the end of the first bad observation is
-//! taken to be no later than its intended start plus the largest latency among the last good ones before it (of at least
-//! [`LEAST`], at most [`MOST`]); lateness of our own timers is part of that latency.
+//! A refused connection ends within a millisecond. An observation that times out ends late, and says little about when
+//! the target stopped: an able target would have answered as fast as it did before. So the end of the first bad
+//! observation is taken to be no later than its intended start plus the largest latency among the last good ones before
+//! it (of at least [`LEAST`], at most [`MOST`]); lateness of our own timers is part of that latency.
 //!
 //! Over several streams the signal turns bad with the first stream and good with the last: impact lies in (least lower,
 //! least upper], recovery in (greatest lower, greatest upper].
 //!
-//! Load is bounded by slots of 10 ms instead of single requests: a slot starts no later and ends no earlier than they do.
+//! Load is bounded by slots of 10 ms instead of single requests: a slot starts no later and ends no earlier than they
+//! do.
 
 use super::{Signal, Stream, Streams, cell_of, start_of};
 use crate::model::{Delta, Offset};
@@ -80,8 +81,8 @@ impl Signal {
         merged.unwrap_or(Edge::new(to - WINDOW, to, to + WINDOW))
     }
 
-    /// The streams with a window in [`from`, `to`) that is not good, with the start of the first and of the last of these.
-    /// Where no stream is bad, those that are blind.
+    /// The streams with a window in [`from`, `to`) that is not good, with the start of the first and of the last of
+    /// these. Where no stream is bad, those that are blind.
     fn not_good<'a>(
         &'a self,
         from: Offset,

@@ -1,10 +1,11 @@
-//! The recovery signal: good in every stream, or not. One code path for the engine while the run is on and for the judge.
+//! The recovery signal: good in every stream, or not. One code path for the engine while the run is on and for the
+//! judge.
 //!
-//! Time is cut into cells of 100 ms. A stream's windows are 100 ms for probes and 1 s for load, longer where the stream is
-//! too slow to give `min` observations in that time. Each window has a verdict (see `window.rs`), a cell has the worst of
-//! the windows it lies in: bad before blind before good. A cell whose windows are not complete is not decided, and neither
-//! is anything after it: the signal always speaks of the time before its [`Signal::horizon`], a few hundred milliseconds
-//! ago. Observations that arrive late change the past; [`Signal::renew`] says from where.
+//! Time is cut into cells of 100 ms. A stream's windows are 100 ms for probes and 1 s for load, longer where the stream
+//! is too slow to give `min` observations in that time. Each window has a verdict (see `window.rs`), a cell has the
+//! worst of the windows it lies in: bad before blind before good. A cell whose windows are not complete is not decided,
+//! and neither is anything after it: the signal always speaks of the time before its [`Signal::horizon`], a few hundred
+//! milliseconds ago. Observations that arrive late change the past; [`Signal::renew`] says from where.
 //!
 //! Single observations bound the outages that windows find: see `bounds.rs`.
 
@@ -86,7 +87,8 @@ fn start_of(cell: i64) -> Offset {
 }
 
 impl Signal {
-    /// The signal as the scenario defines it. A threshold that does not read is the strictest: lint has refused it before.
+    /// The signal as the scenario defines it. A threshold that does not read is the strictest: lint has refused it
+    /// before.
     pub fn new(signal: &RecoverySignal, plan: &Plan) -> Signal {
         let scenario = &plan.scenario;
         let strict = Threshold { comparison: Comparison::AtMost, bound: Bound::Ratio(Ratio(0.0)) };
@@ -217,8 +219,8 @@ impl Signal {
         worst
     }
 
-    /// The run, or its load, is over. Nothing counts after the stream that stopped first, except that all must have been on
-    /// until `floor`: a stream that stopped before is blind from there.
+    /// The run, or its load, is over. Nothing counts after the stream that stopped first, except that all must have
+    /// been on until `floor`: a stream that stopped before is blind from there.
     pub fn finish(&mut self, now: Offset, floor: Offset, streams: Streams<'_>) {
         let ends = self.streams.iter().filter_map(|stream| {
             let end = match (streams.probes.get(&stream.name), streams.loads.get(&stream.name)) {
