@@ -1,7 +1,7 @@
 //! The only reader of raw time.
 //!
-//! Every offset in a run comes from one monotonic clock. On Linux `tokio::time::Instant` is `CLOCK_MONOTONIC`, or virtual
-//! time under a paused runtime; the raw value read beside it at the start lets other processes on this machine
+//! Every offset in a run comes from one monotonic clock. On Linux `tokio::time::Instant` is `CLOCK_MONOTONIC`, or
+//! virtual time under a paused runtime; the raw value read beside it at the start lets other processes on this machine
 //! report in the same time (see [`Clock::offset_of_raw`]).
 
 use jiff::Timestamp;

@@ -1,7 +1,7 @@
 //! Chaos and disaster-recovery drills, written as YAML: faults under load, recovery time, data loss and restore proof,
 //! measured on one clock and judged against objectives.
 //!
-//! The folders are the layers; each may use only those above it in this list (`tests/tidy.rs` holds them to it).
+//! The folders are the layers; each may use only those above it in this list (`tests/tidy` holds them to it).
 
 pub mod model;
 pub mod scenario;

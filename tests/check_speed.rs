@@ -1,5 +1,5 @@
-//! How long `check` takes on a scenario of 500 lines: the figure is printed (bar: 50 ms in a release build), and what it
-//! must have found is asserted.
+//! How long `check` takes on a scenario of 500 lines: the figure is printed (bar: 50 ms in a release build), and what
+//! it must have found is asserted.
 
 use std::path::Path;
 

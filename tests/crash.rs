@@ -1,4 +1,5 @@
-//! The real binary, killed, stopped and robbed of its watchdog in the middle of real drills: nothing may be left behind.
+//! The real binary, killed, stopped and robbed of its watchdog in the middle of real drills: nothing may be left
+//! behind.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! Whole drills in the simulated world: cancelled at every event, and with the runner dead at every crash point. Each time
-//! the world must be as it was before, and the journal empty.
+//! Whole drills in the simulated world: cancelled at every event, and with the runner dead at every crash point. Each
+//! time the world must be as it was before, and the journal empty.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -148,8 +148,8 @@ fn cancelled_at_any_event_the_world_is_as_before() {
     }
 }
 
-/// Runs a drill until its runner dies at a crash point; whether it did. Every journal operation is a point, too: there the
-/// write stands in whole, in part, or not at all.
+/// Runs a drill until its runner dies at a crash point; whether it did. Every journal operation is a point, too: there
+/// the write stands in whole, in part, or not at all.
 fn run_until_dead(plan: &Arc<Plan>, sim: &Sim, memory: &Memory, point: Option<usize>, kept: usize) -> bool {
     if let Some(point) = point {
         sim.crash().arm(point);

@@ -36,8 +36,8 @@ impl HostBackups {
 
     fn ledger(&self, entries: &[Entry], taken: Option<&Taken>) -> Option<LedgerOrder> {
         let shape = self.shape.clone().filter(|_| !entries.is_empty())?;
-        // Nobody named a disaster. For a backup of this run it strikes right after the backup, so that only what the backup
-        // should have held counts as lost; an older backup is all that is left when it strikes now.
+        // Nobody named a disaster. For a backup of this run it strikes right after the backup, so that only what the
+        // backup should have held counts as lost; an older backup is all that is left when it strikes now.
         let disaster = taken.map_or_else(|| self.clock.now(), |taken| taken.consistent_at.0);
         Some(LedgerOrder { shape, entries: entries.to_vec(), disaster: Reference::exact(disaster) })
     }

@@ -109,7 +109,8 @@ pub fn kind(text: &str) -> FileKind {
     }
 }
 
-/// Whether a file found in a folder is meant for this program. One that is no YAML at all is: better a problem too many.
+/// Whether a file found in a folder is meant for this program. One that is no YAML at all is: better a problem too
+/// many.
 fn is_ours(text: &str) -> bool {
     const MARKS: [&str; 9] = [
         "simulacro",

@@ -1,7 +1,7 @@
 //! The life of a drill, from a plan to its reports.
 //!
-//! The order is the promise: lock, no residue, folder and plan on disk, journal, a live watchdog; only then anything that
-//! could harm. On the way out: reports, the journal's copy, the watchdog's orderly end, and last the lock.
+//! The order is the promise: lock, no residue, folder and plan on disk, journal, a live watchdog; only then anything
+//! that could harm. On the way out: reports, the journal's copy, the watchdog's orderly end, and last the lock.
 
 use std::fs;
 use std::io::{self, IsTerminal};
@@ -171,8 +171,8 @@ fn live(plan: &Plan, show: Show) -> Box<dyn EventSink> {
     Box::new(Live::log(plan, Box::new(io::stderr())))
 }
 
-/// First signal: stop adding harm, undo, judge what there is. Second: undo now. Third: say where the journal is, and leave;
-/// the watchdog does the rest.
+/// First signal: stop adding harm, undo, judge what there is. Second: undo now. Third: say where the journal is, and
+/// leave; the watchdog does the rest.
 async fn listen(cancel: Canceller, journal: PathBuf) {
     use tokio::signal::unix::{SignalKind, signal};
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
@@ -208,8 +208,8 @@ fn conclude(plan: &Plan, finished: Finished, folder: &RunDir) -> Over {
     Over::Ran(Box::new(result), exit)
 }
 
-/// Writes everything that is made after a run: the result first, because every report can be made from it again; the sums
-/// last.
+/// Writes everything that is made after a run: the result first, because every report can be made from it again; the
+/// sums last.
 fn write(plan: &Plan, result: &RunResult, timeline: &Timeline, folder: &RunDir) -> Result<(), String> {
     let dir = &plan.dir;
     let reports = report::write_all(dir, result).map_err(|e| e.to_string());

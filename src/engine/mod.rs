@@ -1,7 +1,8 @@
 //! The loop that acts, its pure conductor, the watchdog and recovery from a journal.
 //!
-//! One task owns the state of a run and orders all events. Everything else (probes, load, faults, steps) runs in tasks of
-//! its own and tells this one, through one bounded channel, what happened. The conductor says what is to be done next.
+//! One task owns the state of a run and orders all events. Everything else (probes, load, faults, steps) runs in tasks
+//! of its own and tells this one, through one bounded channel, what happened. The conductor says what is to be done
+//! next.
 
 pub mod conductor;
 mod fault_task;

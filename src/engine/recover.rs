@@ -166,8 +166,8 @@ pub(super) async fn undo_run(state: &StateDir, dir: &RunDir, world_of: WorldOf<'
     if remaining.is_clean() { archived(state, dir, RunEnd::Undone(remaining)) } else { RunEnd::Remains(remaining) }
 }
 
-/// Undoes what a damaged journal still says for certain. Nothing is written to it, and it stays where it is: only a person
-/// can say that nothing else was in it.
+/// Undoes what a damaged journal still says for certain. Nothing is written to it, and it stays where it is: only a
+/// person can say that nothing else was in it.
 async fn undo_damaged(damage: Damage, world_of: WorldOf<'_>, deadline: Instant) -> RunEnd {
     let remaining = match &damage.header {
         Some(header) if !damage.readable.is_empty() => {
@@ -247,8 +247,8 @@ impl fmt::Display for LeftBehind {
     }
 }
 
-/// Everything that interrupted runs may have left. A run must not start unless this is empty; for the holder of the lock,
-/// before it makes its own folder.
+/// Everything that interrupted runs may have left. A run must not start unless this is empty; for the holder of the
+/// lock, before it makes its own folder.
 ///
 /// # Errors
 /// When the state directory cannot be read: then nothing may be started either.

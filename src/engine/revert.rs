@@ -80,8 +80,9 @@ impl fmt::Display for Leftover {
 
 /// Takes back the effects of one fault, the last undo record first, and observes that each is gone.
 ///
-/// `in_flight`: the harmful call began and was not seen to return, so it may take effect late; `AlreadyBack` then counts
-/// only when seen twice, as far apart as such a call can take. Every undo is tried at least once, even after `deadline`.
+/// `in_flight`: the harmful call began and was not seen to return, so it may take effect late; `AlreadyBack` then
+/// counts only when seen twice, as far apart as such a call can take. Every undo is tried at least once, even after
+/// `deadline`.
 ///
 /// # Errors
 /// What was not undone by `deadline`.
@@ -121,8 +122,8 @@ pub async fn undo_armed(
 
 /// Takes back everything in `residue`, which is newest first, and records each in `journal` as soon as it is done.
 ///
-/// One round tries every fault, so that one that cannot be reached holds up no other; rounds follow with growing pauses.
-/// Without a journal (it is damaged) the undo is done and not recorded.
+/// One round tries every fault, so that one that cannot be reached holds up no other; rounds follow with growing
+/// pauses. Without a journal (it is damaged) the undo is done and not recorded.
 pub async fn revert_all(world: &World, residue: &[Residue], journal: Option<&Journal>, deadline: Instant) -> Remaining {
     let mut jobs: Vec<_> = residue.iter().map(|r| Job::new(&r.undo, r.in_flight, r.whereabouts)).collect();
     let mut remaining = Remaining::default();

@@ -2,8 +2,9 @@
 //!
 //! It is executed from the program's own file (so that it shares neither memory nor threads with the runner), lives in
 //! its own session, and reads one pipe. The runner writes its assignment, then a beat every 500 ms, then a word that it
-//! is done. End of file without that word, or ten seconds without a beat, and the watchdog ends the runner and undoes from
-//! the journal alone. On a second pipe it answers each beat, so that the runner knows of a watchdog that only looks alive.
+//! is done. End of file without that word, or ten seconds without a beat, and the watchdog ends the runner and undoes
+//! from the journal alone. On a second pipe it answers each beat, so that the runner knows of a watchdog that only
+//! looks alive.
 
 mod guard;
 

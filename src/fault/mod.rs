@@ -1,7 +1,7 @@
 //! One file per fault kind: what it prepares, how it injects.
 //!
-//! Faults know neither each other nor the engine. A kind reads the world in `prepare` and says how it will be taken back;
-//! it acts in `inject`, which cannot be called without a licence; it never undoes: the driver of its undo does.
+//! Faults know neither each other nor the engine. A kind reads the world in `prepare` and says how it will be taken
+//! back; it acts in `inject`, which cannot be called without a licence; it never undoes: the driver of its undo does.
 
 mod command;
 mod link_rule;

@@ -7,8 +7,8 @@ use crate::scenario::fault::ProcessKill;
 use crate::scenario::target::ProcessSelector;
 use crate::world::{DriverError, World};
 
-/// Signals that stop a process, continue it, or are ignored unless it asks for them (signal(7)): none of them ends it, and
-/// a stop sent from here would have no undo.
+/// Signals that stop a process, continue it, or are ignored unless it asks for them (signal(7)): none of them ends it,
+/// and a stop sent from here would have no undo.
 const NOT_ENDING: [i32; 8] = [17, 18, 19, 20, 21, 22, 23, 28];
 
 impl Fault for ProcessKill {

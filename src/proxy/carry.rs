@@ -38,7 +38,8 @@ impl Carrier {
     }
 }
 
-/// Carries one connection to its end. A client whose upstream cannot be reached is reset, because it was let in already.
+/// Carries one connection to its end. A client whose upstream cannot be reached is reset, because it was let in
+/// already.
 pub async fn carry(mut client: TcpStream, carrier: &Carrier, mut view: View, chance: (u64, u64)) {
     let Some(mut upstream) = reach(carrier, &mut view).await else { return reset(&client) };
     for side in [&client, &upstream] {
@@ -51,7 +52,8 @@ pub async fn carry(mut client: TcpStream, carrier: &Carrier, mut view: View, cha
     }
 }
 
-/// Reaches the upstream as soon as the rules let the connection through; none when they cut it, or it cannot be reached.
+/// Reaches the upstream as soon as the rules let the connection through; none when they cut it, or it cannot be
+/// reached.
 async fn reach(carrier: &Carrier, view: &mut View) -> Option<TcpStream> {
     loop {
         let alive = match view.gate() {

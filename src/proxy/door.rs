@@ -98,8 +98,8 @@ impl Door {
     }
 }
 
-/// A socket bound to that very port. Port 0 means any: one is chosen first, because Linux would choose another one each time a
-/// socket that was bound to port 0 listens again.
+/// A socket bound to that very port. Port 0 means any: one is chosen first, because Linux would choose another one each
+/// time a socket that was bound to port 0 listens again.
 fn bind(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;

@@ -51,8 +51,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// Opens a link for at most that many connections at a time; more wait in the backlog of its socket. Its random choices
-    /// come from `seed` and its name.
+    /// Opens a link for at most that many connections at a time; more wait in the backlog of its socket. Its random
+    /// choices come from `seed` and its name.
     ///
     /// # Errors
     /// When its address cannot be listened on.
@@ -80,8 +80,8 @@ impl Link {
         self.local
     }
 
-    /// Sets a rule; returns when it is in force for every byte and connection from then on. Setting the same again changes
-    /// nothing.
+    /// Sets a rule; returns when it is in force for every byte and connection from then on. Setting the same again
+    /// changes nothing.
     ///
     /// # Errors
     /// When another rule has that id, or the link cannot be cut. The rule may then stand all the same.
@@ -163,9 +163,9 @@ impl Task {
         self.shut_once_met()
     }
 
-    /// Shuts the door as soon as the rule that cuts the link has met somebody. The kernel refuses without telling us, so a
-    /// refusal cannot be counted; where no connection stood that could be reset, the first attempt is accepted, counted
-    /// and reset, and from then on the door is shut.
+    /// Shuts the door as soon as the rule that cuts the link has met somebody. The kernel refuses without telling us,
+    /// so a refusal cannot be counted; where no connection stood that could be reset, the first attempt is accepted,
+    /// counted and reset, and from then on the door is shut.
     fn shut_once_met(&mut self) -> Result<(), LinkError> {
         let rules = self.now();
         let (Gate::Cut, Some(rule)) = rules.gate() else { return Ok(()) };

@@ -1,8 +1,8 @@
 //! The pump: moves bytes between two sockets as the rules allow. The only loop that does.
 //!
-//! One task per connection drives both directions. Without rules a chunk goes from one socket to the other through a buffer
-//! that all connections of a thread share, so an idle connection owns no memory but its sockets; bytes are kept only
-//! while a receiver is slow or a rule holds them. A change of rules wakes every connection, whatever it waits for.
+//! One task per connection drives both directions. Without rules a chunk goes from one socket to the other through a
+//! buffer that all connections of a thread share, so an idle connection owns no memory but its sockets; bytes are kept
+//! only while a receiver is slow or a rule holds them. A change of rules wakes every connection, whatever it waits for.
 
 use std::cell::RefCell;
 use std::pin::{Pin, pin};

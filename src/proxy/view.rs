@@ -37,8 +37,8 @@ impl View {
         View { newest, rules, clock, tally: Tally::default() }
     }
 
-    /// Takes up the newest rules; false once the link is gone. Costs one atomic load when nothing changed, so it is asked
-    /// after every read: a byte that arrives after a rule was set must meet it.
+    /// Takes up the newest rules; false once the link is gone. Costs one atomic load when nothing changed, so it is
+    /// asked after every read: a byte that arrives after a rule was set must meet it.
     pub fn refresh(&mut self) -> bool {
         match self.newest.has_changed() {
             Ok(false) => true,
@@ -85,8 +85,8 @@ impl View {
         gate
     }
 
-    /// Whether the connection must be reset; only then is the rule counted. (A connection that stands meets a black hole
-    /// with its first byte, not before.)
+    /// Whether the connection must be reset; only then is the rule counted. (A connection that stands meets a black
+    /// hole with its first byte, not before.)
     pub fn is_cut(&mut self) -> bool {
         self.rules.gate().0 == Gate::Cut && self.gate() == Gate::Cut
     }

@@ -9,8 +9,9 @@ use bytes::{Buf, Bytes};
 use super::rules::{ActiveRule, Chunk, Passage, RuleSet};
 use crate::model::Offset;
 
-/// Most that one direction holds, in bytes, its bookkeeping included. A sender that is faster is slowed down by TCP itself, so
-/// a latency of `L` limits one connection to `WINDOW / L` bytes per second in each direction (16 MB/s at 250 ms).
+/// Most that one direction holds, in bytes, its bookkeeping included. A sender that is faster is slowed down by TCP
+/// itself, so a latency of `L` limits one connection to `WINDOW / L` bytes per second in each direction (16 MB/s at 250
+/// ms).
 pub const WINDOW: usize = 4 << 20;
 
 /// What a chunk costs beside its bytes, so that a stream of single bytes is bounded too.

@@ -1,7 +1,7 @@
 //! The proxy process: `simulacro proxy-worker`, hidden, started by the drill.
 //!
-//! Standard input is its lease. The thread that reads it needs nothing from the rest of the process, so it ends the process,
-//! and with it every rule and every link, even when the rest hangs.
+//! Standard input is its lease. The thread that reads it needs nothing from the rest of the process, so it ends the
+//! process, and with it every rule and every link, even when the rest hangs.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Write};
@@ -118,8 +118,9 @@ fn lease(control: PathBuf) -> std::io::Result<()> {
     std::thread::Builder::new().name("lease".into()).spawn(wait).map(drop)
 }
 
-/// How many connections each of `links` links may have at a time. Each needs two file handles; the usual soft limit of 1024
-/// is for programs that use `select`, so it is raised first. What is more waits in the backlog, not half-connected.
+/// How many connections each of `links` links may have at a time. Each needs two file handles; the usual soft limit of
+/// 1024 is for programs that use `select`, so it is raised first. What is more waits in the backlog, not
+/// half-connected.
 fn connections(links: usize) -> u32 {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // Where it is not allowed, the old limit holds, and is read below.

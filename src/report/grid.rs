@@ -12,8 +12,8 @@ const WORDY: usize = 16;
 /// Two blanks and a border for each column.
 const EDGES: usize = 3;
 
-/// The widths of the columns within `total`: as wide as their texts where there is room; else, step by step, the column gives
-/// way that costs the fewest lines, text before numbers. None when not even the words fit.
+/// The widths of the columns within `total`: as wide as their texts where there is room; else, step by step, the column
+/// gives way that costs the fewest lines, text before numbers. None when not even the words fit.
 fn widths(table: &Table, total: usize) -> Option<Vec<usize>> {
     let room = total.checked_sub(table.columns.len() * EDGES + 1)?;
     let measure = |i: usize, size: fn(&str) -> usize| {

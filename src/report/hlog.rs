@@ -1,5 +1,6 @@
-//! `latency.hlog`: histograms over time in HdrHistogram's log format 1.3, which HistogramLogAnalyzer, HistogramLogProcessor
-//! and most HdrHistogram ports read. (Format: `HistogramLogWriter` and `HistogramLogReader` of HdrHistogram for Java.)
+//! `latency.hlog`: histograms over time in HdrHistogram's log format 1.3, which HistogramLogAnalyzer,
+//! HistogramLogProcessor and most HdrHistogram ports read. (Format: `HistogramLogWriter` and `HistogramLogReader` of
+//! HdrHistogram for Java.)
 
 use std::fmt::Write as _;
 
@@ -19,8 +20,8 @@ pub struct Interval<'a> {
     pub histogram: &'a str,
 }
 
-/// The log of a run whose offset 0 was `started` seconds after the Unix epoch. Intervals are written as they come; readers
-/// expect them by start.
+/// The log of a run whose offset 0 was `started` seconds after the Unix epoch. Intervals are written as they come;
+/// readers expect them by start.
 ///
 /// # Errors
 /// When a histogram is not one.

@@ -1,7 +1,7 @@
 //! `junit.xml`: one test case for each objective, so that CI shows a drill among its tests.
 //!
-//! JUnit knows no "inconclusive". A breach is a `failure`; an inconclusive objective is an `error`, because `skipped` would
-//! let a drill that saw nothing pass for a good one.
+//! JUnit knows no "inconclusive". A breach is a `failure`; an inconclusive objective is an `error`, because `skipped`
+//! would let a drill that saw nothing pass for a good one.
 
 use std::time::Duration;
 

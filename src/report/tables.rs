@@ -91,7 +91,8 @@ pub(crate) fn quantiles(l: &Latency) -> [Cell; 3] {
         Some(us) => words::micros(us).into(),
         None => {
             let (n, bad) = (l.ok + l.err + l.dropped, l.err + l.dropped);
-            // A quantile q of n samples needs n >= 10 / (1 - q), and is a failure once failures are more than 1 - q of them.
+            // A quantile q of n samples needs n >= 10 / (1 - q), and is a failure once failures are more than 1 - q of
+            // them.
             if n == 0 || (n as f64) < 10.0 / (1.0 - q) - 1e-6 {
                 Cell::toned(if n == 0 { "–" } else { "too few" }, Tone::Faint)
             } else if bad as f64 >= (1.0 - q) * n as f64 {

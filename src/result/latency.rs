@@ -31,8 +31,8 @@ pub struct LatencyRow {
 
 /// Counts and quantiles of a span or a window. Quantiles rank failures as the slowest; in microseconds.
 ///
-/// A quantile is absent when failures reach into it (then it is at least as long as the timeout), or when there are fewer
-/// than 10 / (1 - q) samples in a span.
+/// A quantile is absent when failures reach into it (then it is at least as long as the timeout), or when there are
+/// fewer than 10 / (1 - q) samples in a span.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Answered as they should be.

@@ -98,8 +98,8 @@ pub enum Objective {
 }
 
 impl Objective {
-    /// The exit code of a breach of this kind (docs/exit-codes.md). A breach of the drill's own declarations, such as an
-    /// impact where none was declared, counts as a breach of a service level.
+    /// The exit code of a breach of this kind (docs/exit-codes.md). A breach of the drill's own declarations, such as
+    /// an impact where none was declared, counts as a breach of a service level.
     pub const fn breach_code(self) -> u8 {
         match self {
             Objective::Slo | Objective::Drill | Objective::SteadyState => 10,

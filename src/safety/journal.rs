@@ -34,9 +34,10 @@ pub enum InjectError<E> {
 
 /// The undo journal of one run. Clones share it.
 ///
-/// Every call that writes returns once its record is on disk. The sync runs on the calling thread, on purpose: the caller
-/// has nothing to do before it is done, there is no moment between write and sync at which a task could be dropped,
-/// and a simulated crash falls on exact points. A disk that hangs stops the engine's beat, and the watchdog acts.
+/// Every call that writes returns once its record is on disk. The sync runs on the calling thread, on purpose: the
+/// caller has nothing to do before it is done, there is no moment between write and sync at which a task could be
+/// dropped, and a simulated crash falls on exact points. A disk that hangs stops the engine's beat, and the watchdog
+/// acts.
 #[derive(Clone)]
 pub struct Journal {
     writer: Arc<Mutex<Writer>>,

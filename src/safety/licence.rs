@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use crate::model::Name;
 
-/// The permission to harm, for the length of one call: only an armed fault can make one, so no driver can be asked to hurt
-/// anything before its undo is on disk.
+/// The permission to harm, for the length of one call: only an armed fault can make one, so no driver can be asked to
+/// hurt anything before its undo is on disk.
 #[derive(Debug, Clone, Copy)]
 pub struct Licence<'a> {
     fault: &'a str,

@@ -31,8 +31,8 @@ pub(super) struct FileMedium {
 }
 
 impl FileMedium {
-    /// Makes a new file of `capacity` zeroes, readable by its owner alone. The blocks are taken now: a disk that fills up
-    /// later cannot keep an undo from being recorded.
+    /// Makes a new file of `capacity` zeroes, readable by its owner alone. The blocks are taken now: a disk that fills
+    /// up later cannot keep an undo from being recorded.
     pub fn create(path: &Path, capacity: u64) -> io::Result<FileMedium> {
         let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(path)?;
         match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, capacity) {

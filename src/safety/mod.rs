@@ -1,7 +1,7 @@
 //! Undo that cannot be lost: undo records, journal, lock.
 //!
-//! A fault is armed in the [`Journal`] before it is injected; only the [`Armed`] token makes the [`Licence`] that drivers
-//! ask for. Whoever holds the [`Lock`] of the [`StateDir`] may inject and revert, nobody else.
+//! A fault is armed in the [`Journal`] before it is injected; only the [`Armed`] token makes the [`Licence`] that
+//! drivers ask for. Whoever holds the [`Lock`] of the [`StateDir`] may inject and revert, nobody else.
 
 mod book;
 mod identity;

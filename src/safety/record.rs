@@ -129,7 +129,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Frame<'_>> {
     sound.then_some(Frame { seq: number(seq)?, json, size: FRAME + size })
 }
 
-/// Where the next sound frame begins, from `from` on. Strings inside a record are escaped, so no record can contain one.
+/// Where the next sound frame begins, from `from` on. Strings inside a record are escaped, so no record can contain
+/// one.
 pub(super) fn find(bytes: &[u8], from: usize) -> Option<usize> {
     let tail = bytes.get(from..)?;
     // The empty tail is most of a journal; this passes over it quickly.

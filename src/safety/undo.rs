@@ -30,7 +30,8 @@ pub enum ProcessUndo {
         /// The process that is stopped.
         process: ProcessId,
     },
-    /// The process was killed: nothing can bring that one back. Its supervisor starts another, or the scenario consented.
+    /// The process was killed: nothing can bring that one back. Its supervisor starts another, or the scenario
+    /// consented.
     Killed {
         /// The process that was killed.
         process: ProcessId,

@@ -101,8 +101,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes and syncs. A failure is taken back as far as the disk allows, and poisons the journal: after a failed sync
-    /// the system may report success although nothing was written.
+    /// Writes and syncs. A failure is taken back as far as the disk allows, and poisons the journal: after a failed
+    /// sync the system may report success although nothing was written.
     fn put(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
         let done = self.medium.write_at(self.end, bytes).and_then(|()| self.medium.sync());
         if let Err(e) = done {
@@ -117,8 +117,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Goes on where a reading ended. A torn last record is written over with what the reader took it for, in one write:
-    /// were it only erased, a second reader would not know of the doubt.
+    /// Goes on where a reading ended. A torn last record is written over with what the reader took it for, in one
+    /// write: were it only erased, a second reader would not know of the doubt.
     pub fn resume(&mut self, reading: Reading, bytes: &[u8]) {
         (self.book, self.end, self.seq) = (reading.book, reading.end as u64, reading.next_seq);
         let garbage = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1).saturating_sub(reading.end);

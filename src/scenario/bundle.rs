@@ -76,8 +76,8 @@ fn wrong_profile(source: &Source, place: String, theirs: Problems) -> Problems {
     all
 }
 
-/// The path of a profile that is named relative to the scenario's file, `..` taken out where that leads to the same file,
-/// so that a file has one name in all problems.
+/// The path of a profile that is named relative to the scenario's file, `..` taken out where that leads to the same
+/// file, so that a file has one name in all problems.
 fn beside(file: &Path, profile: &str) -> PathBuf {
     let plain = file.parent().unwrap_or(Path::new("")).join(profile);
     let mut short = PathBuf::new();

@@ -1,7 +1,7 @@
 //! The scenario as written: typed YAML with positions, lint, fault specifications, and the resolved plan.
 //!
-//! The types here are what the YAML says and nothing more: field names are the keys, unknown keys are errors, choices are
-//! externally tagged. Positions live beside them, in the source, and are asked for by path.
+//! The types here are what the YAML says and nothing more: field names are the keys, unknown keys are errors, choices
+//! are externally tagged. Positions live beside them, in the source, and are asked for by path.
 
 pub mod yaml;
 pub mod reference;

@@ -1,7 +1,7 @@
 //! `${…}` in text: variables, which are put in when a file is read, and references, which stay until they are needed.
 //!
-//! References are `${run_dir}`, `${id}`, `${seed}`, and the secrets `${env:NAME}` and `${file:PATH}`: a scenario, a plan and a
-//! journal hold the reference, never the value. `$${` is a literal `${`.
+//! References are `${run_dir}`, `${id}`, `${seed}`, and the secrets `${env:NAME}` and `${file:PATH}`: a scenario, a
+//! plan and a journal hold the reference, never the value. `$${` is a literal `${`.
 
 use std::fmt;
 
@@ -131,8 +131,8 @@ pub fn resolve<E>(text: &str, mut value: impl FnMut(Reference<'_>) -> Result<Str
     Ok(out)
 }
 
-/// A text of a loaded scenario with those references replaced for which `value` gives something; the others, and escapes,
-/// stay as they are.
+/// A text of a loaded scenario with those references replaced for which `value` gives something; the others, and
+/// escapes, stay as they are.
 pub fn put_in(text: &str, mut value: impl FnMut(&Reference<'_>) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     for piece in pieces(text) {

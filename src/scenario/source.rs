@@ -1,4 +1,5 @@
-//! A file as it was read: its text, its tree, and the way from a path such as `faults[2].process-kill.target` to a place.
+//! A file as it was read: its text, its tree, and the way from a path such as `faults[2].process-kill.target` to a
+//! place.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,8 @@ pub struct Source {
 /// Reads a file's text.
 ///
 /// # Errors
-/// One problem that says what to do: no such file, a directory, no right to read it, larger than [`MAX_BYTES`], not UTF-8.
+/// One problem that says what to do: no such file, a directory, no right to read it, larger than [`MAX_BYTES`], not
+/// UTF-8.
 pub fn read_file(file: &Path) -> Result<String, Problems> {
     let problem = |message: String, hint: &str| Problems::of_file(file, message, hint);
     let failed = |e: std::io::Error| match e.kind() {
@@ -59,7 +61,8 @@ pub fn load<T: DeserializeOwned>(
     read(file, text, |root, text| interpolate(root, text, overrides))
 }
 
-/// Reads a text as a `T`, leaving every `${…}` as it is: load profiles have words of their own, rendered for each request.
+/// Reads a text as a `T`, leaving every `${…}` as it is: load profiles have words of their own, rendered for each
+/// request.
 ///
 /// # Errors
 /// Every problem of syntax and types, with its place.

@@ -1,11 +1,11 @@
 //! The line protocol between the runner and its load workers, as data. One JSON object a line, at most 16 KiB.
 //!
-//! Counts are additive: a window's line says what was added since the line before it for the same window and name. Once all
-//! lines are in, `intended = ok + err + dropped + not_sent + pending`; `ok` is the count of `hist_ok`, `err` that of
-//! `hist_err`. A window with unanswered requests is told again when something changed, and once a second otherwise, until
-//! it is final. A window in which nothing happened has a line of zeros, so that one without any line is blind: its worker
-//! could not report.
-//! Times are raw `CLOCK_MONOTONIC` nanoseconds, so that every process of a machine speaks of the same moments.
+//! Counts are additive: a window's line says what was added since the line before it for the same window and name. Once
+//! all lines are in, `intended = ok + err + dropped + not_sent + pending`; `ok` is the count of `hist_ok`, `err` that
+//! of `hist_err`. A window with unanswered requests is told again when something changed, and once a second otherwise,
+//! until it is final. A window in which nothing happened has a line of zeros, so that one without any line is blind:
+//! its worker could not report. Times are raw `CLOCK_MONOTONIC` nanoseconds, so that every process of a machine speaks
+//! of the same moments.
 
 use std::path::PathBuf;
 

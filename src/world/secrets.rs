@@ -1,8 +1,8 @@
 //! Secrets: `${env:NAME}` and `${file:PATH}` in texts, resolved by drivers at the last moment, and kept out of what is
 //! written.
 //!
-//! Everything else of the program (plan, journal, events, results) carries the reference. A driver resolves it for the one
-//! call that needs it, and passes what comes back (output, messages) through the [`Redactor`].
+//! Everything else of the program (plan, journal, events, results) carries the reference. A driver resolves it for the
+//! one call that needs it, and passes what comes back (output, messages) through the [`Redactor`].
 
 use std::borrow::Cow;
 use std::fs;

@@ -1,4 +1,5 @@
-//! The house's rules, read from the source: layers, sizes, forbidden words, papers. A rule that nothing enforces is a wish.
+//! The house's rules, read from the source: layers, sizes, forbidden words, papers. A rule that nothing enforces is a
+//! wish.
 //!
 //! Exceptions stand in lists beside the rules, each with its reason; one that is not needed any more fails as well.
 

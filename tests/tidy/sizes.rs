@@ -17,7 +17,7 @@ const WIDTH: usize = 120;
 
 #[test]
 fn files_are_short() {
-    let long = files().into_iter().map(|f| (f.text.lines().count(), f.path)).filter(|(lines, _)| *lines > FILE);
+    let long = files().iter().map(|f| (f.text.lines().count(), &f.path)).filter(|(lines, _)| *lines > FILE);
     none("files over 600 lines", &long.map(|(lines, path)| format!("{path}: {lines}")).collect::<Vec<_>>());
 }
 
@@ -30,24 +30,28 @@ fn functions_are_short() {
 #[test]
 fn lines_are_narrow() {
     let mut wide = Vec::new();
-    let written = [walk("docs", &[".md"]), walk("scenarios", &[".yaml"]), walk("loadprofiles", &[".yaml"])].concat();
-    let texts = files().into_iter().map(|f| (f.path, f.text)).chain(written.into_iter().map(|p| (p.clone(), read(&p))));
-    for (path, text) in texts {
-        let over = |line: &&str| line.chars().count() > WIDTH && !unbreakable(line);
-        wide.extend(text.lines().enumerate().filter(|(_, l)| over(l)).map(|(n, _)| format!("{path}:{}", n + 1)));
+    for file in files() {
+        // rustfmt breaks what it can; inside the macros of property tests it cannot.
+        let lines = file.text.lines().enumerate().filter(|(n, l)| is_wide(l) && !file.is_test_line(n + 1));
+        wide.extend(lines.map(|(n, _)| format!("{}:{}", file.path, n + 1)));
+    }
+    let papers = [walk("docs", &[".md"]), walk("scenarios", &[".yaml"]), walk("loadprofiles", &[".yaml"])].concat();
+    for path in papers.into_iter().chain(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(String::from)) {
+        let text = read(&path);
+        wide.extend(text.lines().enumerate().filter(|(_, l)| is_wide(l)).map(|(n, _)| format!("{path}:{}", n + 1)));
     }
     none("lines over 120 characters", &wide);
 }
 
-/// A row of a table, or a text in quotes that has to stand in one piece.
-fn unbreakable(line: &str) -> bool {
-    let line = line.trim();
-    line.starts_with('|') || line.starts_with('"') || line.starts_with("r#\"") || line.contains("https://")
+/// Too wide, and neither a row of a table nor a text or an address that has to stand in one piece.
+fn is_wide(line: &str) -> bool {
+    let drawn = line.trim_start().starts_with(['|', '│', '╭', '├', '╰']);
+    line.chars().count() > WIDTH && !drawn && !line.contains(['"', '\\']) && !line.contains("https://")
 }
 
 fn long_functions(file: &File) -> Vec<String> {
     let mut visitor = Functions { file, test: file.test, found: Vec::new() };
-    visitor.visit_file(&file.tree);
+    visitor.visit_file(&file.tree());
     visitor.found
 }
 

@@ -2,17 +2,24 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use syn::spanned::Spanned;
 
 /// A Rust file of this house.
 pub struct File {
     /// Its path from the root, `src/model/time.rs`.
     pub path: String,
     pub text: String,
-    pub tree: syn::File,
+    /// Its tokens, macros included.
+    pub tokens: Vec<Token>,
     /// Whether it is compiled for tests only.
     pub test: bool,
+    /// First and last lines of items at the top that are compiled for tests only.
+    test_lines: Vec<(usize, usize)>,
+    /// The files of its `#[cfg(test)] mod name;`.
+    test_modules: Vec<String>,
 }
 
 /// A token, flat: groups are opened and closed by their brackets.
@@ -49,32 +56,31 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// Every Rust file of the crate and its tests.
-pub fn files() -> Vec<File> {
-    let paths = [walk("src", &[".rs"]), walk("tests", &[".rs"])].concat();
-    let parse = |path: String| {
-        let text = read(&path);
-        let tree = syn::parse_file(&text).unwrap_or_else(|e| panic!("{path}: {e}"));
-        File { test: path.starts_with("tests/"), path, text, tree }
-    };
-    let mut files: Vec<File> = paths.into_iter().map(parse).collect();
-    let tests: BTreeSet<String> = files.iter().flat_map(test_modules).collect();
-    for file in &mut files {
-        let below = |root: &String| file.path.starts_with(&format!("{}/", root.trim_end_matches(".rs")));
-        file.test |= tests.contains(&file.path) || tests.iter().any(below);
-    }
-    files
+/// Every Rust file of the crate and its tests, read once.
+pub fn files() -> &'static [File] {
+    static FILES: OnceLock<Vec<File>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let paths = [walk("src", &[".rs"]), walk("tests", &[".rs"])].concat();
+        let mut files: Vec<File> = paths.into_iter().map(|path| File::new(path.clone(), read(&path))).collect();
+        let tests: BTreeSet<String> = files.iter().flat_map(|f| f.test_modules.clone()).collect();
+        for file in &mut files {
+            let below = |root: &String| file.path.starts_with(&format!("{}/", root.trim_end_matches(".rs")));
+            let test = file.path.starts_with("tests/") || tests.contains(&file.path) || tests.iter().any(below);
+            file.mark(test);
+        }
+        files
+    })
 }
 
 /// The files of `#[cfg(test)] mod name;` declarations.
-fn test_modules(file: &File) -> Vec<String> {
-    let path = Path::new(&file.path);
+fn test_modules(path: &str, tree: &syn::File) -> Vec<String> {
+    let path = Path::new(path);
     let folder = match path.file_name().and_then(|n| n.to_str()) {
         Some("mod.rs" | "lib.rs" | "main.rs") => path.parent().unwrap().to_owned(),
         _ => path.with_extension(""),
     };
     let mut found = Vec::new();
-    for item in &file.tree.items {
+    for item in &tree.items {
         let syn::Item::Mod(module) = item else { continue };
         if module.content.is_some() || !module.attrs.iter().any(is_cfg_test) {
             continue;
@@ -115,31 +121,46 @@ pub fn is_cfg_test(attribute: &syn::Attribute) -> bool {
 }
 
 impl File {
-    /// The file's tokens, macros included.
-    pub fn tokens(&self) -> Vec<Token> {
-        let stream: TokenStream = self.text.parse().unwrap_or_else(|e| panic!("{}: {e}", self.path));
+    pub fn new(path: String, text: String) -> File {
+        let stream: TokenStream = text.parse().unwrap_or_else(|e| panic!("{path}: {e}"));
         let mut tokens = Vec::new();
         flatten(stream, &mut tokens);
-        let spans = self.test_lines();
-        for token in &mut tokens {
-            token.test = self.test || spans.iter().any(|(from, to)| (*from..=*to).contains(&token.line));
-        }
-        tokens
+        let mut file = File { path, text, tokens, test: false, test_lines: Vec::new(), test_modules: Vec::new() };
+        let tree = file.tree();
+        file.test_lines = test_lines(&tree);
+        file.test_modules = test_modules(&file.path, &tree);
+        file
     }
 
-    /// First and last lines of items at the top that are compiled for tests only.
-    fn test_lines(&self) -> Vec<(usize, usize)> {
-        use syn::spanned::Spanned;
-        let attributes = |item: &syn::Item| match item {
-            syn::Item::Mod(i) => i.attrs.clone(),
-            syn::Item::Fn(i) => i.attrs.clone(),
-            syn::Item::Impl(i) => i.attrs.clone(),
-            syn::Item::Use(i) => i.attrs.clone(),
-            _ => Vec::new(),
-        };
-        let tests = self.tree.items.iter().filter(|item| attributes(item).iter().any(is_cfg_test));
-        tests.map(|item| (item.span().start().line, item.span().end().line)).collect()
+    /// Says of the file, and so of each token, whether it is compiled for tests only.
+    pub fn mark(&mut self, test: bool) {
+        self.test = test;
+        for token in &mut self.tokens {
+            token.test = test || self.test_lines.iter().any(|(from, to)| (*from..=*to).contains(&token.line));
+        }
     }
+
+    /// Whether a line, counted from 1, is compiled for tests only.
+    pub fn is_test_line(&self, line: usize) -> bool {
+        self.test || self.test_lines.iter().any(|(from, to)| (*from..=*to).contains(&line))
+    }
+
+    /// The file as a tree.
+    pub fn tree(&self) -> syn::File {
+        syn::parse_file(&self.text).unwrap_or_else(|e| panic!("{}: {e}", self.path))
+    }
+}
+
+fn test_lines(tree: &syn::File) -> Vec<(usize, usize)> {
+    let attributes = |item: &syn::Item| match item {
+        syn::Item::Mod(i) => i.attrs.clone(),
+        syn::Item::Fn(i) => i.attrs.clone(),
+        syn::Item::Impl(i) => i.attrs.clone(),
+        syn::Item::Use(i) => i.attrs.clone(),
+        _ => Vec::new(),
+    };
+    let tests = tree.items.iter().filter(|item| attributes(item).iter().any(is_cfg_test));
+    tests.map(|item| (item.span().start().line, item.span().end().line)).collect()
 }
 
 fn flatten(stream: TokenStream, into: &mut Vec<Token>) {

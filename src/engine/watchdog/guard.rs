@@ -19,8 +19,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 const SILENCE_VARIABLE: &str = "SIMULACRO_WATCHDOG_SILENCE";
 /// Longest time of one wait for a beat.
 const SLICE: Duration = Duration::from_millis(250);
-/// What one wait adds to the silence at most. One that took longer means that this process was frozen itself (its control
-/// group, or the machine), and so, perhaps, was the runner: that time says nothing.
+/// What one wait adds to the silence at most. One that took longer means that this process was frozen itself (its
+/// control group, or the machine), and so, perhaps, was the runner: that time says nothing.
 const WAIT_COUNTS: Duration = Duration::from_secs(1);
 /// Longest wait for the assignment.
 const ASSIGNED_WITHIN: Duration = Duration::from_secs(5);
@@ -54,7 +54,8 @@ pub(super) enum Ending {
     Silence,
 }
 
-/// The hidden subcommand: guards one run, told on standard input. `world_of` connects the drivers from a journal's header.
+/// The hidden subcommand: guards one run, told on standard input. `world_of` connects the drivers from a journal's
+/// header.
 pub fn watchdog(world_of: WorldOf<'_>) -> ExitCode {
     // A session of its own: no terminal's signal and no shell's end reaches it.
     if let Err(e) = rustix::process::setsid() {
@@ -92,7 +93,8 @@ fn silence() -> Duration {
     short.map_or(SILENCE, |d| d.get())
 }
 
-/// One line in the log, which is this process's standard error; times count from the machine's start, like the kernel's.
+/// One line in the log, which is this process's standard error; times count from the machine's start, like the
+/// kernel's.
 fn say(what: &str) {
     eprintln!("[{:.3}] watchdog {}: {what}", raw_now() as f64 / 1e9, std::process::id());
 }

@@ -22,7 +22,8 @@ impl Alarm {
     pub fn new() -> io::Result<Alarm> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        // SAFETY: an OwnedFd is one open descriptor, always the same, until it is dropped with the AsyncFd that owns it.
+        // SAFETY: an OwnedFd is one open descriptor, always the same, until it is dropped with the AsyncFd that owns
+        // it.
         Ok(Alarm(unsafe { AsyncFd::register_with_interest(timer, Interest::READABLE) }?))
     }
 

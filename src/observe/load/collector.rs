@@ -79,8 +79,8 @@ impl Collector {
         self.totals
     }
 
-    /// Takes in what the shards held at `now`. A window is told once its end has been reached by every shard, so that most
-    /// windows need one line. With `closing`, everything is told: no request will start any more.
+    /// Takes in what the shards held at `now`. A window is told once its end has been reached by every shard, so that
+    /// most windows need one line. With `closing`, everything is told: no request will start any more.
     pub fn collect(&mut self, taken: Vec<Taken>, now: i64, closing: bool) -> Vec<Update> {
         let cursor = taken.iter().map(|t| t.cursor).min().unwrap_or(now).min(now);
         let through = self.grid.window_of(cursor);
@@ -126,7 +126,8 @@ impl Collector {
         updates
     }
 
-    /// Says of every window that has ended without any request that it was empty: silence would mean that we were blind.
+    /// Says of every window that has ended without any request that it was empty: silence would mean that we were
+    /// blind.
     fn add_empty_windows(&mut self, updates: &mut Vec<Update>, through: u64, now: i64) {
         // A closing cursor lies beyond every window; only those that have ended by now can be called empty.
         let through = through.min(self.grid.window_of(now));

@@ -1,9 +1,9 @@
 //! The closed-model executor: users go through journeys, on goose.
 //!
-//! Goose runs the users; what they send and what is recorded is ours: one shared client with short timeouts, own times that
-//! end with the last byte of the body, own think times from the seed. Its own metrics, network ports and reports are off.
-//! It has one attack a process and cannot be stopped from outside: a flag keeps users from starting requests, and its
-//! runtime is ended with it.
+//! Goose runs the users; what they send and what is recorded is ours: one shared client with short timeouts, own times
+//! that end with the last byte of the body, own think times from the seed. Its own metrics, network ports and reports
+//! are off. It has one attack a process and cannot be stopped from outside: a flag keeps users from starting requests,
+//! and its runtime is ended with it.
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;

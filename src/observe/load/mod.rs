@@ -6,8 +6,8 @@
 //! goose ─ journeys ┘    (shards)     (10 a second)  (writer thread)
 //! ```
 //!
-//! Senders meet only their recorder's shard, behind a mutex that nobody holds for long; the collector empties the shards
-//! on schedule, and the writer alone waits for the pipe.
+//! Senders meet only their recorder's shard, behind a mutex that nobody holds for long; the collector empties the
+//! shards on schedule, and the writer alone waits for the pipe.
 
 pub mod collector;
 pub mod latencies;

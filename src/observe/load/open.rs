@@ -1,8 +1,8 @@
 //! The open-model executor: requests start on schedule, whatever the target does.
 //!
-//! A lane is a thread with its own runtime, pacer and senders. It gives each due request to a free sender; when there is
-//! none and no more may be made, the request is dropped. One lane carries some tens of thousands of requests per second, so
-//! that nearly every stream has just one, and the cap on senders is exact.
+//! A lane is a thread with its own runtime, pacer and senders. It gives each due request to a free sender; when there
+//! is none and no more may be made, the request is dropped. One lane carries some tens of thousands of requests per
+//! second, so that nearly every stream has just one, and the cap on senders is exact.
 
 use std::cell::{Cell, RefCell};
 use std::io;

@@ -1,4 +1,5 @@
-//! News waiting for the writer thread, bounded: when the pipe is not read, windows are put together and nothing is lost.
+//! News waiting for the writer thread, bounded: when the pipe is not read, windows are put together and nothing is
+//! lost.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

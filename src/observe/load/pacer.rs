@@ -1,7 +1,7 @@
 //! When each request of a constant rate is meant to start. Pure: numbers in, numbers out.
 
-/// The schedule of a constant arrival rate. Request `n` is due `n × unit / rate` after the start, computed from `n` and not
-/// by adding intervals, so that no rounding adds up.
+/// The schedule of a constant arrival rate. Request `n` is due `n × unit / rate` after the start, computed from `n` and
+/// not by adding intervals, so that no rounding adds up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pacer {
     rate: u64,

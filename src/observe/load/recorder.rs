@@ -163,8 +163,8 @@ impl Shard {
         self.lock().begin(&self.grid, name, intended, now)
     }
 
-    /// A request starts now, and was meant to: in a closed model nothing is scheduled. The clock is read behind the lock,
-    /// so that no request can turn up in a window that the collector has seen the end of.
+    /// A request starts now, and was meant to: in a closed model nothing is scheduled. The clock is read behind the
+    /// lock, so that no request can turn up in a window that the collector has seen the end of.
     pub fn begin_now(&self, name: u16) -> Ticket {
         let mut state = self.lock();
         let now = raw_now();

@@ -27,8 +27,8 @@ const THREAD_GRACE: i64 = 150_000_000;
 /// How long the last lines may wait for the pipe.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// The entry of the worker process. Its exit code is 0 when it was stopped or had finished. It is 2 when it could not do
-/// its work: then its last line is missing, and its standard error says why.
+/// The entry of the worker process. Its exit code is 0 when it was stopped or had finished. It is 2 when it could not
+/// do its work: then its last line is missing, and its standard error says why.
 pub fn load_worker() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,8 +1,8 @@
 //! Rules: pure decisions about connections and chunks. No I/O, no runtime, no clock; the pump acts on what they say.
 //!
-//! Adding a kind is one variant of [`LinkRule`], one file here, and one line in [`compile`]. A decision depends on nothing
-//! but its arguments, so the pump may ask again whenever the rules change: a chunk that waits for a rule that is
-//! gone passes at once, and nothing has to be recomputed or remembered.
+//! Adding a kind is one variant of [`LinkRule`], one file here, and one line in [`compile`]. A decision depends on
+//! nothing but its arguments, so the pump may ask again whenever the rules change: a chunk that waits for a rule that
+//! is gone passes at once, and nothing has to be recomputed or remembered.
 
 mod down;
 mod latency;
@@ -164,8 +164,8 @@ impl RuleSet {
         (strictest, by.map(Arc::as_ref))
     }
 
-    /// When a chunk may leave: the rules act one after the other, as if their links were in line. `affects` is told of each
-    /// rule that delays or holds the chunk.
+    /// When a chunk may leave: the rules act one after the other, as if their links were in line. `affects` is told of
+    /// each rule that delays or holds the chunk.
     pub fn passage(&self, chunk: &Chunk, mut affects: impl FnMut(&ActiveRule)) -> Passage {
         let mut ready = chunk.arrived;
         for active in &self.rules {
@@ -187,8 +187,8 @@ impl RuleSet {
     }
 }
 
-/// The lot of a chunk: the `sequence`-th of its direction on the `connection`-th connection of a link whose seed is `seed`.
-/// A pure function, so that the same seed gives the same delays, and asking twice gives the same answer.
+/// The lot of a chunk: the `sequence`-th of its direction on the `connection`-th connection of a link whose seed is
+/// `seed`. A pure function, so that the same seed gives the same delays, and asking twice gives the same answer.
 pub fn lot(seed: u64, connection: u64, direction: Direction, sequence: u64) -> u64 {
     let lane = connection << 1 | u64::from(direction == Direction::Down);
     mix(mix(seed.wrapping_add(lane)).wrapping_add(sequence))

@@ -1,7 +1,7 @@
 //! The geometry of the charts: pure numbers, which the templates draw as SVG and HTML.
 //!
-//! Places along time are percent of the width, so one drawing fits a phone, a desktop and paper without scaling its text;
-//! see `docs/decisions/charts.md`.
+//! Places along time are percent of the width, so one drawing fits a phone, a desktop and paper without scaling its
+//! text; see `docs/decisions/0012-charts.md`.
 
 mod buckets;
 mod panel;

@@ -36,8 +36,8 @@ fn between<T>(lower: T, value: T, upper: T) -> Bounds<T> {
     Bounds { value, lower, upper: Some(upper) }
 }
 
-/// A run with a bit of everything: a pass, a breach, inconclusive objectives, a recovery that never came, missing values,
-/// blind windows, a failed restore.
+/// A run with a bit of everything: a pass, a breach, inconclusive objectives, a recovery that never came, missing
+/// values, blind windows, a failed restore.
 pub(crate) fn rich() -> RunResult {
     RunResult {
         version: VERSION,

@@ -1,5 +1,5 @@
-//! What the types cannot say about a scenario: names that lead nowhere, times that collide, objectives that could never be
-//! judged. Pure: it looks at what was read, and finds everything in one pass.
+//! What the types cannot say about a scenario: names that lead nowhere, times that collide, objectives that could never
+//! be judged. Pure: it looks at what was read, and finds everything in one pass.
 
 mod addresses;
 mod guard;

@@ -53,7 +53,8 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     }
 }
 
-/// The longest time, from the start of the fault phase, that the faults take by plan; `None` when it depends on the run.
+/// The longest time, from the start of the fault phase, that the faults take by plan; `None` when it depends on the
+/// run.
 pub(super) fn planned_length(lint: &Lint<'_>) -> Option<Duration> {
     let spans = (0..lint.scenario.faults.len()).map(|i| span(lint, Item::Fault(i), 0));
     spans

@@ -167,14 +167,14 @@ impl Template {
     }
 }
 
-/// A number below `bound` from 64 random bits, by multiplication: without the bias that a remainder has for large bounds
-/// (Lemire, "Fast Random Integer Generation in an Interval", 2019).
+/// A number below `bound` from 64 random bits, by multiplication: without the bias that a remainder has for large
+/// bounds (Lemire, "Fast Random Integer Generation in an Interval", 2019).
 fn scaled(bits: u64, bound: u64) -> u64 {
     ((u128::from(bits) * u128::from(bound)) >> 64) as u64
 }
 
-/// Random bits for a counter: the finaliser of SplitMix64 (Steele, Lea, Flood 2014). A choice made from a counter needs no
-/// state that threads would have to share, and can be repeated alone.
+/// Random bits for a counter: the finaliser of SplitMix64 (Steele, Lea, Flood 2014). A choice made from a counter needs
+/// no state that threads would have to share, and can be repeated alone.
 pub fn mix(counter: u64) -> u64 {
     let mut z = counter.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,7 +1,7 @@
 //! Variables: `${name}` from the file's `vars:` and from `-V name=value`, put into the tree before it gets its types.
 //!
-//! A scalar that is one `${name}` and nothing else takes the variable's value with its type, so that `rate: "${rate}"` is a
-//! number. Text that is put in keeps the place of the scalar it stands in.
+//! A scalar that is one `${name}` and nothing else takes the variable's value with its type, so that `rate: "${rate}"`
+//! is a number. Text that is put in keeps the place of the scalar it stands in.
 
 use std::collections::BTreeMap;
 

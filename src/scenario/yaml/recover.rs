@@ -25,7 +25,8 @@ const MOST_FLAWS: usize = 200;
 /// What could be read of a tree.
 #[derive(Debug, Clone)]
 pub struct Reading<T> {
-    /// The value; without what is wrong, and with stand-ins for what is missing, when there are flaws or left-out parts.
+    /// The value; without what is wrong, and with stand-ins for what is missing, when there are flaws or left-out
+    /// parts.
     pub value: Option<T>,
     /// Everything that is wrong.
     pub flaws: Vec<TypeFlaw>,
@@ -36,7 +37,8 @@ pub struct Reading<T> {
 /// Reads the tree as a `T`, as far as it goes, and says everything that stands in the way.
 pub fn read<T: DeserializeOwned>(root: &Node) -> Reading<T> {
     let mut surgery = Surgery::new(root);
-    // Each round takes a node out, or tries one more stand-in for a missing key; the bound is far above what that needs.
+    // Each round takes a node out, or tries one more stand-in for a missing key; the bound is far above what that
+    // needs.
     let rounds = root.size() * (STAND_INS.len() + 2) + 10;
     let mut value = None;
     for _ in 0..rounds {
@@ -59,7 +61,8 @@ pub fn read<T: DeserializeOwned>(root: &Node) -> Reading<T> {
     Reading { value, flaws: surgery.flaws, left_out: surgery.left_out }
 }
 
-/// Values tried in turn for a key that is missing, so that reading goes on past it. Nobody but the lint of what is left sees them.
+/// Values tried in turn for a key that is missing, so that reading goes on past it. Nobody but the lint of what is left
+/// sees them.
 const STAND_INS: [fn() -> Value; 7] = [
     || Value::Text("1s".into()),
     || Value::Text("1%".into()),

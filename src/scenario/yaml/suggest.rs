@@ -2,8 +2,8 @@
 
 /// The candidate most like `given`, if one is like it enough to be what was meant.
 ///
-/// The distance is Damerau-Levenshtein on lower-case letters and digits, so that `maxHold`, `max-hold` and `max_hold` are
-/// one word; it may be a third of the word's length.
+/// The distance is Damerau-Levenshtein on lower-case letters and digits, so that `maxHold`, `max-hold` and `max_hold`
+/// are one word; it may be a third of the word's length.
 pub fn nearest<'c>(given: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let given = plain(given);
     let distance = |c: &str| strsim::damerau_levenshtein(&given, &plain(c));

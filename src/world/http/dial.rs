@@ -36,8 +36,8 @@ impl std::fmt::Debug for TlsSettings {
 }
 
 impl Dialler {
-    /// Opens a TCP connection to one of the host's sockets: each is tried, in the resolver's order, with its share of the
-    /// time that is left.
+    /// Opens a TCP connection to one of the host's sockets: each is tried, in the resolver's order, with its share of
+    /// the time that is left.
     ///
     /// # Errors
     /// With the class of the last socket's failure; never `sent`.

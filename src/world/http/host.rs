@@ -68,8 +68,8 @@ impl HostHttp {
         Ok((status, body))
     }
 
-    /// Sends on an idle connection, where one may be used, or else on a new one. A connection that the other side closed
-    /// while idle gives the request back unsent; only then is it sent again.
+    /// Sends on an idle connection, where one may be used, or else on a new one. A connection that the other side
+    /// closed while idle gives the request back unsent; only then is it sent again.
     async fn send(
         &self,
         to: &Authority,

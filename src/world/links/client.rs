@@ -1,7 +1,7 @@
 //! One order to a proxy process, with a limit on every wait.
 //!
-//! Works from the path of the control socket alone, so that a watchdog or a later `recover` can use it. Every call makes a
-//! connection of its own: there is no state that could be stale.
+//! Works from the path of the control socket alone, so that a watchdog or a later `recover` can use it. Every call
+//! makes a connection of its own: there is no state that could be stale.
 
 use std::io;
 use std::path::Path;
@@ -76,8 +76,8 @@ async fn connect(control: &Path) -> Result<UnixStream, NoAnswer> {
     }
 }
 
-/// Whether a process still listens on a socket whose file somebody removed. `/proc/net/unix` keeps the path a socket was
-/// bound to; the flag 0x10000 says that it accepts connections (`__SO_ACCEPTCON`, proc(5)).
+/// Whether a process still listens on a socket whose file somebody removed. `/proc/net/unix` keeps the path a socket
+/// was bound to; the flag 0x10000 says that it accepts connections (`__SO_ACCEPTCON`, proc(5)).
 fn listens(control: &Path) -> bool {
     let Ok(sockets) = std::fs::read_to_string("/proc/net/unix") else { return false };
     sockets.lines().any(|line| {

@@ -14,7 +14,8 @@ use crate::clock::raw_now;
 /// `sizeof(sockaddr_un.sun_path)`, less the terminating zero.
 const LONGEST_PATH: usize = 107;
 
-/// A path for a new control socket, in a directory that exists and is private. Unique: by process id and monotonic time.
+/// A path for a new control socket, in a directory that exists and is private. Unique: by process id and monotonic
+/// time.
 ///
 /// # Errors
 /// When the directory cannot be made, or belongs to somebody else.

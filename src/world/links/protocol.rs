@@ -1,8 +1,8 @@
 //! What runner and proxy process say to each other: JSON documents, one per line.
 //!
-//! The proxy reads one [`Assignment`] from its standard input, writes one [`Report`] to its standard output, and from then
-//! on answers each [`Request`] on its Unix socket with one [`Answer`], in order. Standard input is its lease: at end of file
-//! it removes every rule, closes its links and ends. By hand:
+//! The proxy reads one [`Assignment`] from its standard input, writes one [`Report`] to its standard output, and from
+//! then on answers each [`Request`] on its Unix socket with one [`Answer`], in order. Standard input is its lease: at
+//! end of file it removes every rule, closes its links and ends. By hand:
 //!
 //! ```text
 //! echo '{"remove":{"link":"front","id":"<run>/<fault>"}}' | socat - UNIX-CONNECT:<control>
@@ -118,7 +118,8 @@ pub async fn send<T: Serialize>(to: &mut (impl AsyncWrite + Unpin), document: &T
 /// Reads one document; none at the end of the stream.
 ///
 /// # Errors
-/// When the line is longer than [`LONGEST_LINE`], is cut off, or is not such a document (`InvalidData`), or the stream breaks.
+/// When the line is longer than [`LONGEST_LINE`], is cut off, or is not such a document (`InvalidData`), or the stream
+/// breaks.
 pub async fn receive<T: DeserializeOwned>(from: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<T>> {
     let mut line = Vec::new();
     if from.take(LONGEST_LINE).read_until(b'\n', &mut line).await? == 0 {

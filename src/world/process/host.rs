@@ -102,7 +102,8 @@ impl Processes for HostProcesses {
 }
 
 /// Continues a process. The signal is sent even when it looks running: a thread in an uninterruptible wait has not
-/// stopped yet but would, and SIGCONT also discards a stop that is still pending. On a process that runs it does nothing.
+/// stopped yet but would, and SIGCONT also discards a stop that is still pending. On a process that runs it does
+/// nothing.
 async fn resume(held: &Held) -> Result<Reverted, DriverError> {
     let before = held.state();
     match held.send(Signal::CONT) {

@@ -93,8 +93,8 @@ impl Reports {
         Ok(Reports)
     }
 
-    /// Writes one report, or drops it. Lines are shorter than `PIPE_BUF`, so the pipe takes the whole line or nothing; it
-    /// holds hundreds of them.
+    /// Writes one report, or drops it. Lines are shorter than `PIPE_BUF`, so the pipe takes the whole line or nothing;
+    /// it holds hundreds of them.
     pub fn tell(&self, what: Change) {
         if let Ok(mut line) = serde_json::to_vec(&Report { at: raw_now(), what }) {
             line.push(b'\n');

@@ -1,8 +1,8 @@
 //! What the runner and a service's supervisor say to each other: one JSON object a line.
 //!
-//! The runner writes to the supervisor's standard input, first the [`Assignment`], then perhaps [`Order`]s; end of file is
-//! the end of the lease. The supervisor writes [`Report`]s to its standard output. Nothing of this is in an argument:
-//! those can be read by everybody on the machine, and the assignment holds resolved secrets.
+//! The runner writes to the supervisor's standard input, first the [`Assignment`], then perhaps [`Order`]s; end of file
+//! is the end of the lease. The supervisor writes [`Report`]s to its standard output. Nothing of this is in an
+//! argument: those can be read by everybody on the machine, and the assignment holds resolved secrets.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! `simulacro service-shim`: the supervisor of one service, in a process of its own.
 //!
-//! It exists so that a service cannot outlive the runner, however the runner ends. Its standard input is a lease: only the
-//! runner holds the other end, so end of file means that the runner is gone, and then the whole tree of the service is
-//! killed. It is a subreaper, so descendants that fork twice come back to it. `PR_SET_PDEATHSIG` would be shorter and
-//! wrong: it fires when the *thread* that started the child ends. One thread and no runtime: the fewer parts, the
+//! It exists so that a service cannot outlive the runner, however the runner ends. Its standard input is a lease: only
+//! the runner holds the other end, so end of file means that the runner is gone, and then the whole tree of the service
+//! is killed. It is a subreaper, so descendants that fork twice come back to it. `PR_SET_PDEATHSIG` would be shorter
+//! and wrong: it fires when the *thread* that started the child ends. One thread and no runtime: the fewer parts, the
 //! fewer ways to fail at the one thing it is for.
 
 use std::os::fd::{AsFd, OwnedFd};

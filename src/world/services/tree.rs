@@ -1,7 +1,8 @@
 //! Ending a tree of processes, whatever they did to get out of sight.
 //!
-//! A process cannot leave its tree: one that forks twice is adopted by the nearest subreaper above it, and neither a new
-//! session nor a new process group changes who its parent is. So the children of a subreaper, and theirs, are all there is.
+//! A process cannot leave its tree: one that forks twice is adopted by the nearest subreaper above it, and neither a
+//! new session nor a new process group changes who its parent is. So the children of a subreaper, and theirs, are all
+//! there is.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -42,8 +43,8 @@ pub fn signal(processes: &[Stat], signal: Signal) -> usize {
     processes.iter().filter(|stat| reach(stat).unwrap_or(false)).count()
 }
 
-/// Kills what `find` finds, and again, until it finds nothing twice in a row: one pass over `/proc` is not a snapshot, and
-/// can miss a child born behind it. `between` runs after each pass, to collect what ended.
+/// Kills what `find` finds, and again, until it finds nothing twice in a row: one pass over `/proc` is not a snapshot,
+/// and can miss a child born behind it. `between` runs after each pass, to collect what ended.
 ///
 /// Returns how many processes are left when `within` is over: stuck in the kernel, or not ours to kill.
 pub fn end(find: impl Fn() -> Vec<Stat>, within: Duration, mut between: impl FnMut()) -> usize {

@@ -1,8 +1,8 @@
 //! A simulated world: services, links, processes and commands as data, on the paused clock.
 //!
-//! It stands in for every driver, so that whole drills run without sockets, children or threads. It behaves like the real
-//! one where a drill can tell: a killed service refuses until its supervisor has restarted it, a stopped process hangs
-//! its clients, a rule delays or cuts what passes its link, and what belongs to the runner ends with it.
+//! It stands in for every driver, so that whole drills run without sockets, children or threads. It behaves like the
+//! real one where a drill can tell: a killed service refuses until its supervisor has restarted it, a stopped process
+//! hangs its clients, a rule delays or cuts what passes its link, and what belongs to the runner ends with it.
 
 mod clients;
 mod crash;
