@@ -226,3 +226,65 @@ fn assert_same(after: &Snapshot, before: &Snapshot, at: &str) {
 fn residue_of_a_file_that_does_not_exist_is_an_error_and_not_nothing() {
     assert!(residue(Path::new("/nonexistent/undo.jsonl")).is_err());
 }
+
+/// Fails to keep events from one of them on: a full disk.
+struct FullDisk {
+    from: u64,
+}
+
+impl EventSink for FullDisk {
+    fn emit(&mut self, event: &Event) -> std::io::Result<()> {
+        if event.seq >= self.from { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_disk_that_fills_at_any_event_ends_the_drill_healed() {
+    let (_, plan) = drills().pop().expect("several faults");
+    let events = run(&plan, &Sim::new(&plan.scenario), &Memory::new(JOURNAL), None).1;
+    for from in 0..events {
+        let sim = Sim::new(&plan.scenario);
+        let before = sim.snapshot();
+        let memory = Memory::new(JOURNAL);
+        let (_canceller, listener) = canceller();
+        let finished = paused().block_on(async {
+            let journal = journal(&plan, memory.clone()).unwrap();
+            engine(plan.clone(), &sim, journal, Box::new(FullDisk { from })).run(listener).await
+        });
+        assert!(finished.recorder_failed.is_some(), "event {from}");
+        assert_eq!(sim.snapshot(), before, "event {from}");
+        assert_eq!(left(&memory), 0, "event {from}");
+    }
+}
+
+/// A drill with a guard, and a link that stays cut for a minute.
+fn guarded(stop_when: &str, probe: &str) -> Arc<Plan> {
+    let mut plan = (*plan("  - { name: f, for: 1m, proxy-down: { proxy: front } }")).clone();
+    plan.scenario.guard.stop_when = vec![stop_when.parse().unwrap()];
+    plan.scenario.probes[0].tcp.as_mut().unwrap().address = probe.into();
+    Arc::new(plan)
+}
+
+#[test]
+fn a_guard_stops_the_drill_and_everything_is_undone() {
+    let plan = guarded("p.error_rate > 50% for 2s", "127.0.0.1:1");
+    let sim = Sim::new(&plan.scenario);
+    let before = sim.snapshot();
+    let memory = Memory::new(JOURNAL);
+    let (finished, _) = run(&plan, &sim, &memory, None);
+    assert_eq!(finished.timeline.end.as_ref().map(|(reason, _)| reason.clone()), Some(EndReason::Guard));
+    assert_eq!(finished.timeline.guards.len(), 1);
+    assert_eq!(simulacro::judge::conclude(&plan, &finished.timeline).end.exit_code, 22);
+    assert_eq!(sim.snapshot(), before);
+    assert_eq!(left(&memory), 0);
+}
+
+#[test]
+fn a_guard_that_sees_nothing_trips() {
+    // Ten looks a second are never enough for this quantile.
+    let plan = guarded("p.p99 > 1s", "127.0.0.1:1");
+    let (finished, _) = run(&plan, &Sim::new(&plan.scenario), &Memory::new(JOURNAL), None);
+    assert_eq!(finished.timeline.end.as_ref().map(|(reason, _)| reason.clone()), Some(EndReason::Guard));
+    let (at, _, why) = &finished.timeline.guards[0];
+    assert!(why.contains("saw nothing"), "{why} at {at}");
+}

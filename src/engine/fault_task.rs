@@ -17,7 +17,7 @@ use crate::timeline::event::{EventKind, FaultMark};
 use crate::world::World;
 
 /// Longest time to read the world before a fault.
-const PREPARE_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const PREPARE_WITHIN: Duration = Duration::from_secs(10);
 /// Longest time for the call that harms, unless the kind has its own.
 const INJECT_WITHIN: Duration = Duration::from_secs(60);
 /// Longest time for the undo.

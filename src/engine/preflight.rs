@@ -7,10 +7,15 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::fault_task::PREPARE_WITHIN;
 use super::inbox::{Inbox, Input};
 use super::observers::Observers;
+use super::reach::reach;
+use crate::fault::{Fault as _, FaultContext};
 use crate::model::{LinkAddress, Name};
 use crate::observe::probe::is_ready;
+use crate::safety::{ProcessUndo, Undo};
+use crate::scenario::FaultSpec;
 use crate::scenario::plan::Plan;
 use crate::scenario::probe::{HttpProbe, Look, TcpProbe};
 use crate::scenario::service::{Ready, Service};
@@ -54,7 +59,39 @@ async fn start(
         let mark = EventKind::Service { service: name.clone(), seen: world.clock.now(), change: ServiceMark::Ready };
         let _ = inbox.send(Input::Event(mark)).await;
     }
+    look_at_targets(plan, world).await?;
     Observers::start(plan, world, inbox).await
+}
+
+/// Every fault is prepared once, which only reads: a target that is missing, too many, or out of the watchdog's reach is
+/// found before anything is hurt. Faults resolve their targets again when they begin.
+async fn look_at_targets(plan: &Plan, world: &World) -> Result<(), String> {
+    let reach = reach();
+    for fault in &plan.scenario.faults {
+        let name = &fault.name;
+        if matches!(fault.spec, FaultSpec::CommandFault(_)) && !plan.allow_commands {
+            return Err(format!("fault {name} runs a command of the scenario's own: allow that with --allow-commands"));
+        }
+        let context = FaultContext { run: &plan.run, name, scenario: &plan.scenario, dir: &plan.dir };
+        let prepare = fault.spec.prepare(world, context);
+        let undo = match tokio::time::timeout(PREPARE_WITHIN, prepare).await {
+            Ok(undo) => undo.map_err(|e| format!("fault {name}: {e}"))?,
+            Err(_) => return Err(format!("fault {name}: its target could not be looked at within {PREPARE_WITHIN:?}")),
+        };
+        for undo in &undo {
+            if let Undo::Process(ProcessUndo::Continue { process }) = undo
+                && !plan.simulated
+                && reach.certainly_misses(*process)
+            {
+                return Err(format!(
+                    "fault {name}: {process} lives outside of what would end the watchdog together with this runner \
+                     ({reach}), so it could stay stopped; start the drill from outside that scope, for instance with \
+                     `systemd-run --scope`, or from within the target's own"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn launch(plan: &Plan, name: &Name, service: &Service) -> ServiceLaunch {

@@ -129,6 +129,9 @@ impl Run {
         };
         self.record(started);
         self.record(EventKind::Phase { phase: Phase::Preflight });
+        if !plan.simulated {
+            self.record(EventKind::Note { text: format!("the watchdog's reach is {}", super::reach::reach()) });
+        }
         let inbox = self.inbox.clone();
         self.tasks.spawn(async move {
             while let Some(notice) = noticed.recv().await {
