@@ -134,7 +134,7 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The pieces of a text between which a line may end: its words, but a sign stays with its word, a number with its unit.
+/// The pieces of a text between which a line may end: words, but a sign stays with its word, a number with its unit.
 fn pieces(text: &str) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
