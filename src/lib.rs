@@ -3,6 +3,8 @@
 //!
 //! The folders are the layers; each may use only those above it in this list (`tests/tidy` holds them to it).
 
+#![warn(missing_docs)]
+
 pub mod model;
 pub mod scenario;
 pub mod timeline;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "simulacro", version, about, arg_required_else_help = true, max_term_width = 100)]
 pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
 }
@@ -88,6 +89,7 @@ pub struct RunArgs {
     /// Scenario files, run one after the other; the exit code is that of the first that did not pass.
     #[arg(required = true)]
     pub scenarios: Vec<PathBuf>,
+    /// What every run takes.
     #[command(flatten)]
     pub options: RunOptions,
     /// Run against a simulated world, on a clock that does not wait.
@@ -107,6 +109,7 @@ pub struct RunArgs {
 /// `simulacro demo`
 #[derive(Debug, Args)]
 pub struct DemoArgs {
+    /// What every run takes.
     #[command(flatten)]
     pub options: RunOptions,
 }
