@@ -120,8 +120,8 @@ fn impact(
     match fault.impact {
         Impact::Tolerated => (Outcome::Pass, "clients saw no outage".into()),
         Impact::Expected => {
-            let why = "no outage was seen although one is expected: the signal may look at something that the fault does not \
-                       reach, such as a static page";
+            let why = "no outage was seen although one is expected: the signal may look at something that the fault \
+                       does not reach, such as a static page";
             (Outcome::Inconclusive, hidden.unwrap_or(why.into()))
         }
         Impact::None => match (hidden, worst) {
