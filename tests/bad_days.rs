@@ -143,8 +143,12 @@ objectives: {{ rpo: {{ max: 0s, fault: kill }} }}
 #[test]
 fn wrong_scenarios_tell_all_their_problems_with_line_and_column() {
     let home = Home::new("wrong");
-    let text =
-        "name: wrong\nphases: { warmup: 5 }\nprobs: []\nfaults: [{ name: f, process-kill: { target: nobody } }]\n";
+    let text = "name: wrong
+phases: { warmup: 5 }
+guard: { max_hol: 5s }
+targets: { app: { process: { pid_file: /run/app.pid } } }
+faults: [{ name: f, process-kill: { target: nobody } }]
+";
     let (code, said) = run(&home, text, &[]);
     assert_eq!(code, Some(2), "{said}");
     for words in ["drill.yaml:2:", "drill.yaml:3:10", "did you mean `max_hold`", "drill.yaml:5:"] {

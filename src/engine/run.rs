@@ -266,7 +266,7 @@ impl Run {
         if self.last_state.replace(state) != Some(state) {
             self.record(EventKind::Signal { since, state });
         }
-        Some(Pulse { state, since, last_bad: pulse.last_bad })
+        Some(Pulse { state, since, last_bad: pulse.last_bad, horizon: pulse.horizon })
     }
 
     fn act(&mut self, action: Action) -> Option<EndReason> {

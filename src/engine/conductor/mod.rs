@@ -29,12 +29,14 @@ pub struct Pulse {
     pub since: Offset,
     /// The latest moment at which it was bad.
     pub last_bad: Option<Offset>,
+    /// Up to when it has been observed: behind now by a window and by what is still on its way.
+    pub horizon: Offset,
 }
 
 impl Pulse {
-    /// Whether it has been good for `hold`, all of it after `from`.
-    fn good_since(&self, from: Offset, hold: Duration, now: Offset) -> bool {
-        self.state == SignalState::Good && self.since.max(from) + hold <= now
+    /// Whether it has been seen to be good for `hold`, all of it after `from`.
+    fn good_since(&self, from: Offset, hold: Duration) -> bool {
+        self.state == SignalState::Good && self.since.max(from) + hold <= self.horizon
     }
 }
 

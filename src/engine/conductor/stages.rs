@@ -72,7 +72,7 @@ impl Conductor {
                 continue;
             };
             let hit = pulse.last_bad.is_some_and(|bad| bad >= act) || fault.impact != Impact::Expected;
-            if hit && pulse.good_since(act, hold, now) {
+            if hit && pulse.good_since(act, hold) {
                 run.recovered = Some(now);
             } else if now >= run.undone.unwrap_or(act) + deadline + hold && run.stage == Stage::Over {
                 run.given_up = true;
@@ -89,7 +89,7 @@ impl Conductor {
                 Ok(self.milestone(after)?.is_some_and(|reached| now >= reached + after.delay.get()))
             }
             Moment::When(when) => match pulse {
-                Some(pulse) => Ok(pulse.good_since(start, when.steady.get(), now)),
+                Some(pulse) => Ok(pulse.good_since(start, when.steady.get())),
                 None => Err("there is no recovery signal that could be steady".into()),
             },
         }
@@ -217,7 +217,7 @@ impl Conductor {
         let (hold, deadline) = (recovery.hold.get(), recovery.deadline.get());
         let last = self.faults.iter().filter_map(|f| f.undone.or(f.act)).max().unwrap_or(self.phase_from);
         let over = match pulse {
-            Some(pulse) => pulse.good_since(last, hold, now) || now >= last + deadline + hold,
+            Some(pulse) => pulse.good_since(last, hold) || now >= last + deadline + hold,
             None => now >= self.phase_from + hold,
         };
         if over {

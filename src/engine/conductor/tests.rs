@@ -122,17 +122,17 @@ impl Stage {
     }
 }
 
-fn always_good(_: Offset) -> Option<Pulse> {
-    Some(Pulse { state: SignalState::Good, since: Offset::ZERO, last_bad: None })
+fn always_good(now: Offset) -> Option<Pulse> {
+    Some(Pulse { state: SignalState::Good, since: Offset::ZERO, last_bad: None, horizon: now })
 }
 
 /// Bad from 7.1 s to 8 s after the start.
 fn one_outage(now: Offset) -> Option<Pulse> {
     let (from, to) = (Offset::from_millis(7_100), Offset::from_millis(8_000));
     Some(match now {
-        now if now < from => Pulse { state: SignalState::Good, since: Offset::ZERO, last_bad: None },
-        now if now < to => Pulse { state: SignalState::Bad, since: from, last_bad: Some(now) },
-        _ => Pulse { state: SignalState::Good, since: to, last_bad: Some(to) },
+        now if now < from => Pulse { state: SignalState::Good, since: Offset::ZERO, last_bad: None, horizon: now },
+        now if now < to => Pulse { state: SignalState::Bad, since: from, last_bad: Some(now), horizon: now },
+        _ => Pulse { state: SignalState::Good, since: to, last_bad: Some(to), horizon: now },
     })
 }
 
@@ -199,7 +199,9 @@ phases: { warmup: 1s, baseline: 1s }
 guard: { max_hold: 30s }
 faults: [{ name: slow, until: { recovered: true, at_most: 10m }, proxy-down: { proxy: front } }]
 ";
-    let mut stage = Stage::new(yaml, |_| Some(Pulse { state: SignalState::Bad, since: Offset::ZERO, last_bad: None }));
+    let mut stage = Stage::new(yaml, |now| {
+        Some(Pulse { state: SignalState::Bad, since: Offset::ZERO, last_bad: None, horizon: now })
+    });
     stage.whole();
     assert_eq!(stage.at(&Action::Undo(0)), Some(Offset::from_millis(32_000)));
 }
