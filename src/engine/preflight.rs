@@ -63,8 +63,8 @@ async fn start(
     Observers::start(plan, world, inbox).await
 }
 
-/// Every fault is prepared once, which only reads: a target that is missing, too many, or out of the watchdog's reach is
-/// found before anything is hurt. Faults resolve their targets again when they begin.
+/// Every fault is prepared once, which only reads: a target that is missing, too many, or out of the watchdog's reach
+/// is found before anything is hurt. Faults resolve their targets again when they begin.
 async fn look_at_targets(plan: &Plan, world: &World) -> Result<(), String> {
     let reach = reach();
     for fault in &plan.scenario.faults {
