@@ -42,8 +42,8 @@ impl Reach {
 }
 
 impl Reach {
-    /// Whether a process is known to live outside of what ends the watchdog: it would outlive its undo. Where that cannot
-    /// be told, this is false, and the reach is only stated.
+    /// Whether a process is known to live outside of what ends the watchdog: it would outlive its undo. Where that
+    /// cannot be told, this is false, and the reach is only stated.
     pub fn certainly_misses(&self, process: ProcessId) -> bool {
         matches!(self, Reach::Scope { holds_all: false, group: Some(_), .. }) && !self.covers(process)
     }
