@@ -227,6 +227,25 @@ fn residue_of_a_file_that_does_not_exist_is_an_error_and_not_nothing() {
     assert!(residue(Path::new("/nonexistent/undo.jsonl")).is_err());
 }
 
+#[test]
+fn a_driver_that_panics_anywhere_leaves_nothing_behind_and_ends_no_drill() {
+    for (name, plan) in drills() {
+        let counted = Sim::new(&plan.scenario);
+        run(&plan, &counted, &Memory::new(JOURNAL), None);
+        for point in 0..counted.crash().passed() {
+            let sim = Sim::new(&plan.scenario);
+            let before = sim.snapshot();
+            sim.crash().arm_panic(point);
+            let memory = Memory::new(JOURNAL);
+            let (finished, _) = run(&plan, &sim, &memory, None);
+            let at = format!("{name}, panic at point {point}");
+            assert_eq!(finished.timeline.end, Some((EndReason::Completed, Vec::new())), "{at}");
+            assert_eq!(sim.snapshot(), before, "{at}");
+            assert_eq!(left(&memory), 0, "{at}");
+        }
+    }
+}
+
 /// Fails to keep events from one of them on: a full disk.
 struct FullDisk {
     from: u64,

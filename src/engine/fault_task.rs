@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::inbox::{Inbox, Input};
-use super::revert::undo_armed;
+use super::revert::{revert_all, undo_armed};
 use crate::fault::{Fault as _, FaultContext};
 use crate::model::{Name, Offset};
 use crate::safety::{Armed, InjectError, Journal, Standing};
@@ -185,4 +185,17 @@ impl FaultTask {
             }
         }
     }
+}
+
+/// Undoes a fault whose own task is gone, from the journal alone, and tells how that went.
+pub(super) async fn undo_from_journal(plan: Arc<Plan>, index: usize, world: World, journal: Journal, inbox: Inbox) {
+    let fault = plan.scenario.faults[index].name.clone();
+    let open: Vec<_> = journal.residue().into_iter().filter(|entry| entry.fault == fault).collect();
+    let remaining = revert_all(&world, &open, Some(&journal), Instant::now() + UNDO_WITHIN).await;
+    let when = world.clock.now();
+    let mark = match remaining.is_clean() {
+        true => FaultMark::Undone { when, found: "undone from the journal".into() },
+        false => FaultMark::UndoFailed { why: remaining.lines().join("; ") },
+    };
+    let _ = inbox.send(Input::Event(EventKind::Fault { fault, mark })).await;
 }

@@ -17,6 +17,7 @@ pub mod revert;
 mod run;
 pub mod simulate;
 mod steps;
+mod tasks;
 mod verify;
 pub mod watchdog;
 

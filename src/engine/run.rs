@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::conductor::{Action, Conductor, Pulse};
-use super::fault_task::{FaultTask, UNDO_WITHIN};
+use super::fault_task::{self, FaultTask, UNDO_WITHIN};
 use super::guards::Guards;
 use super::inbox::{CancelLevel, Input, ROOM};
 use super::observers::Observers;
 use super::recorder::Recorder;
 use super::revert::revert_all;
+use super::tasks::{Doing, Tasks};
 use super::verify::{self, TakenSoFar};
 use super::{preflight, steps};
 use crate::model::Offset;
@@ -80,8 +80,7 @@ impl Engine {
             conductor: None,
             inbox,
             inputs,
-            tasks: JoinSet::new(),
-            preflight: None,
+            tasks: Tasks::default(),
             observers: None,
             taken: TakenSoFar::default(),
             refused: None,
@@ -99,9 +98,8 @@ struct Run {
     guards: Guards,
     inbox: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
-    /// Faults, steps, backups: whatever acts. Dropped with the run, so that nothing acts after it.
-    tasks: JoinSet<()>,
-    preflight: Option<tokio::task::AbortHandle>,
+    /// Whatever acts.
+    tasks: Tasks,
     observers: Option<Observers>,
     taken: TakenSoFar,
     /// What ends the hold of each fault.
@@ -133,7 +131,7 @@ impl Run {
             self.record(EventKind::Note { text: format!("the watchdog's reach is {}", super::reach::reach()) });
         }
         let inbox = self.inbox.clone();
-        self.tasks.spawn(async move {
+        self.tasks.spawn(Doing::Telling, async move {
             while let Some(notice) = noticed.recv().await {
                 if inbox.send(Input::Service(notice)).await.is_err() {
                     return;
@@ -141,7 +139,7 @@ impl Run {
             }
         });
         let prepare = preflight::prepare(plan, self.engine.world.clone(), self.inbox.clone(), notices);
-        self.preflight = Some(self.tasks.spawn(prepare));
+        self.tasks.spawn(Doing::Preflight, prepare);
     }
 
     /// The loop: until the conductor says that the run is over.
@@ -176,7 +174,9 @@ impl Run {
             if let Some(reason) = self.decide() {
                 return reason;
             }
-            while self.tasks.try_join_next().is_some() {}
+            while let Some(doing) = self.tasks.next_panicked() {
+                self.on_panic(doing);
+            }
         }
     }
 
@@ -207,13 +207,45 @@ impl Run {
 
     fn on_beat(&mut self) {
         if let Err(why) = self.engine.switch.beat() {
-            let why = format!("the watchdog is gone: {why}");
-            match &mut self.conductor {
-                Some(conductor) if conductor.is_stopping() => {}
-                Some(conductor) => conductor.stop(EndReason::Failed { why }, 1),
-                None => self.refused = Some(EndReason::Failed { why }),
-            }
+            self.on_lost_watchdog(&why);
         }
+    }
+
+    fn on_lost_watchdog(&mut self, why: &str) {
+        let why = format!("the watchdog is gone: {why}");
+        match &mut self.conductor {
+            Some(conductor) if conductor.is_stopping() => {}
+            Some(conductor) => conductor.stop(EndReason::Failed { why }, 1),
+            None => self.refused = Some(EndReason::Failed { why }),
+        }
+    }
+
+    /// Whoever panicked owes the conductor an answer: it is given here, and a fault is undone from the journal.
+    fn on_panic(&mut self, doing: Doing) {
+        let why = "a bug in this program: its task panicked".to_owned();
+        self.record(EventKind::Note { text: format!("{doing:?}: {why}") });
+        match doing {
+            Doing::Fault(index) => {
+                self.mark_fault(index, FaultMark::Failed { why });
+                let (plan, world, inbox) = (self.plan(), self.engine.world.clone(), self.inbox.clone());
+                let undo = fault_task::undo_from_journal(plan, index, world, self.engine.journal.clone(), inbox);
+                self.tasks.spawn(Doing::Fault(index), undo);
+            }
+            Doing::Step(index) => {
+                let step = self.plan().scenario.playbook[index].name.clone();
+                let when = self.now();
+                self.record(EventKind::Step { step, mark: StepMark::Failed { when, why } });
+            }
+            Doing::Preflight => self.refused = Some(EndReason::Failed { why }),
+            Doing::EndOfObservation => self.on_input(Input::Observed),
+            Doing::Verification => self.on_input(Input::Verified),
+            Doing::Telling => {}
+        }
+    }
+
+    fn mark_fault(&mut self, index: usize, mark: FaultMark) {
+        let fault = self.plan().scenario.faults[index].name.clone();
+        self.record(EventKind::Fault { fault, mark });
     }
 
     fn on_input(&mut self, input: Input) {
@@ -275,16 +307,21 @@ impl Run {
             Action::Enter(phase) => self.record(EventKind::Phase { phase }),
             Action::LookAtSteadyState { from } => self.look_at_steady_state(from),
             Action::Begin(index) => {
+                if let Err(why) = self.engine.switch.beat() {
+                    self.on_lost_watchdog(&why);
+                    self.mark_fault(index, FaultMark::Skipped { why: "nothing is armed without a watchdog".into() });
+                    return None;
+                }
                 let (journal, undo) = (self.engine.journal.clone(), self.holds[index].clone());
-                self.tasks.spawn(FaultTask { plan, index, world, journal, inbox, undo }.run());
+                let fault = FaultTask { plan, index, world, journal, inbox, undo };
+                self.tasks.spawn(Doing::Fault(index), fault.run());
             }
             Action::Undo(index) => self.holds[index].cancel(),
             Action::SkipFault(index, why) => {
-                let fault = plan.scenario.faults[index].name.clone();
-                self.record(EventKind::Fault { fault, mark: FaultMark::Skipped { why } });
+                self.mark_fault(index, FaultMark::Skipped { why });
             }
             Action::BeginStep(index) => {
-                self.tasks.spawn(steps::run_step(plan, index, world, inbox));
+                self.tasks.spawn(Doing::Step(index), steps::run_step(plan, index, world, inbox));
             }
             Action::SkipStep(index, why) => {
                 let step = plan.scenario.playbook[index].name.clone();
@@ -292,11 +329,11 @@ impl Run {
             }
             Action::TakeBackup(name) => {
                 let taken = self.taken.clone();
-                self.tasks.spawn(verify::take_backup(plan, world, name, taken, inbox));
+                self.tasks.spawn(Doing::Telling, verify::take_backup(plan, world, name, taken, inbox));
             }
             Action::StopObserving => {
                 let observers = self.observers.take();
-                self.tasks.spawn(async move {
+                self.tasks.spawn(Doing::EndOfObservation, async move {
                     if let Some(observers) = observers {
                         // Late reports are worth a wait, but not any wait.
                         let _ = tokio::time::timeout(DRAIN_WITHIN, observers.stop()).await;
@@ -307,7 +344,7 @@ impl Run {
             Action::Verify { restores } => {
                 let entries = self.engine.recorder.timeline().ledger_entries();
                 let taken = self.taken.clone();
-                self.tasks.spawn(verify::verify(plan, world, taken, entries, restores, inbox));
+                self.tasks.spawn(Doing::Verification, verify::verify(plan, world, taken, entries, restores, inbox));
             }
             Action::Finish(reason) => return Some(reason),
         }
@@ -328,9 +365,7 @@ impl Run {
 
     /// The way out of every run: what is left in the journal is undone, whatever the drill started ends.
     async fn end(mut self, reason: EndReason) -> Finished {
-        if let Some(preflight) = &self.preflight {
-            preflight.abort();
-        }
+        self.tasks.stop_preflight();
         if let Some(observers) = self.observers.take() {
             let _ = tokio::time::timeout(DRAIN_WITHIN, self.drain_while(observers.stop())).await;
         }

@@ -43,7 +43,7 @@ impl Conductor {
                 }
             }
             SteadyState::Asked { open: 0, met: true } => self.enter(Phase::Fault, now, actions),
-            SteadyState::Asked { open: 0, met: false } => self.stop(EndReason::NotSteady, 2),
+            SteadyState::Asked { open: 0, met: false } => self.stop(EndReason::NotSteady, 1),
             SteadyState::Asked { .. } => {}
         }
     }

@@ -168,10 +168,10 @@ fn slo_metric(lint: &mut Lint<'_>, path: String, key: &str, threshold: &str) {
             lint.key_error(path, "`ok` is a condition of a moment, not of a span", "use `availability`");
         }
         Ok((stream, metric)) => {
-            if let Some(stream) = stream.filter(|s| !lint.scenario.load.iter().any(|l| l.name == *s)) {
-                let known = lint.scenario.load.iter().map(|l| l.name.as_str()).collect::<Vec<_>>();
-                let hint = advice(stream.as_str(), known).unwrap_or_default();
-                lint.key_error(path.clone(), format!("`{stream}` is not a load stream"), &hint);
+            let known = lint.streams();
+            if let Some(stream) = stream.filter(|s| !known.contains(&s)) {
+                let hint = advice(stream.as_str(), known.iter().map(|n| n.as_str())).unwrap_or_default();
+                lint.key_error(path.clone(), format!("`{stream}` is neither a probe nor a load stream"), &hint);
             }
             if let Err(e) = Threshold::parse(&metric, threshold) {
                 lint.error(path, e.to_string(), "");

@@ -136,7 +136,7 @@ fn service_levels_that_cannot_be_read() {
     expect(&[("\"< 200ms\"", "\"< 200\"")], &[("49:22", "not a bound for p95")]);
     expect(&[("p95: \"< 200ms\"", "ok: \"< 200ms\"")], &[("49:17", "use `availability`")]);
     expect(&[("p95: \"<", "steady.p95: \"<")], &[]);
-    expect(&[("p95: \"<", "stead.p95: \"<")], &[("49:17", "`stead` is not a load stream")]);
+    expect(&[("p95: \"<", "stead.p95: \"<")], &[("49:17", "`stead` is neither a probe nor a load stream")]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub struct CrashPoint {
 pub struct Crash {
     passed: AtomicUsize,
     at: Mutex<Option<usize>>,
+    panics_at: Mutex<Option<usize>>,
     hit: Mutex<Option<CrashPoint>>,
     reached: Notify,
 }
@@ -28,6 +29,11 @@ impl Crash {
     /// The runner will die at the point of this number: the call never returns.
     pub fn arm(&self, number: usize) {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
+    }
+
+    /// The call at the point of this number will panic, once: a bug in a driver.
+    pub fn arm_panic(&self, number: usize) {
+        *self.panics_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
     }
 
     /// The runner is dead: whoever comes next, a watchdog or `recover`, passes every point.
@@ -70,6 +76,10 @@ impl Crash {
 
     /// Passes a point, or stays there for ever.
     pub(super) async fn pass(&self, what: &str) {
+        if self.panics_at.lock().unwrap_or_else(PoisonError::into_inner).take_if(|at| *at == self.passed()).is_some() {
+            self.passed.fetch_add(1, Ordering::SeqCst);
+            panic!("a driver with a bug, as a test asked for: {what}");
+        }
         if self.is_dead() || self.strikes(what) {
             std::future::pending::<()>().await;
         }
