@@ -1,12 +1,19 @@
 //! `simulacro plan`: what would happen to what, without touching it.
 
+use std::sync::Arc;
+
 use super::args::PlanArgs;
 use super::exit::Exit;
 use super::terminal;
+use crate::backup::HostBackups;
+use crate::clock::Clock;
 use crate::scenario::plan::Plan;
 use crate::scenario::resolve::{Settings, resolve};
+use crate::scenario::target::ProcessSelector;
 use crate::scenario::timing::{Hold, Moment};
-use crate::scenario::{Fault, FaultSpec};
+use crate::scenario::{Fault, FaultSpec, Scenario, Target};
+use crate::world::host;
+use crate::world::operator::Nobody;
 
 /// Prints the plan of a scenario.
 pub fn plan(args: &PlanArgs) -> Exit {
@@ -58,6 +65,7 @@ fn words(plan: &Plan) -> String {
         let model = plan.profiles.get(&load.name).and_then(|p| p.executor()).map_or("", |e| e.key());
         lines.push(format!("drives load {}: {model} against {}", load.name, load.base_url));
     }
+    lines.extend(targets(scenario));
     let phases = &scenario.phases;
     lines.push(format!("warm-up {}, baseline {}", phases.warmup, phases.baseline));
     for condition in &scenario.steady_state {
@@ -76,6 +84,28 @@ fn words(plan: &Plan) -> String {
         scenario.guard.max_targets, scenario.guard.max_hold, scenario.guard.environment
     ));
     lines.join("\n")
+}
+
+/// What every target means right now. Faults look again when they begin.
+fn targets(scenario: &Scenario) -> Vec<String> {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
+    let clock = Clock::start();
+    let words = |target: &Target| match target {
+        Target::Process(ProcessSelector::Service(service)) => {
+            format!("the process of service {service}, which the drill starts")
+        }
+        Target::Process(selector) => {
+            let found = runtime.block_on(async {
+                let world = host::connect(clock, Arc::new(HostBackups::new(clock, None)), Arc::new(Nobody));
+                world.processes.resolve(selector).await
+            });
+            match found {
+                Ok(found) => found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                Err(e) => format!("nothing now: {e}"),
+            }
+        }
+    };
+    scenario.targets.iter().map(|(name, target)| format!("target {name}: {}", words(target))).collect()
 }
 
 fn fault(fault: &Fault) -> String {
