@@ -36,17 +36,21 @@ fn plan_says_what_would_happen_and_touches_nothing() {
 fn plan_shows_live_processes() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("pause.yaml");
-    let (pid, pid_file) = (std::process::id(), home.path().join("test.pid"));
-    std::fs::write(&pid_file, pid.to_string()).unwrap();
+    let pid_file = home.path().join("test.pid");
+    let mut sleeper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    std::fs::write(&pid_file, sleeper.id().to_string()).unwrap();
     let text = format!(
-        "name: pause\ntargets: {{ me: {{ process: {{ pid_file: '{}' }} }} }}\n\
-         faults: [{{ name: f, for: 1s, process-pause: {{ target: me }} }}]\n",
+        "name: pause\ntargets: {{ it: {{ process: {{ pid_file: '{}' }} }} }}\n\
+         faults: [{{ name: f, for: 1s, process-pause: {{ target: it }} }}]\n",
         pid_file.display()
     );
     std::fs::write(&file, text).unwrap();
-    let plan = simulacro().arg("plan").arg(&file).assert().success();
-    // A drill never means its own ancestors: the test is the planning process's parent.
-    plan.stdout(contains(format!("target me: process {pid}")).or(contains("target me: nothing now")));
+    let found = simulacro().arg("plan").arg(&file).assert();
+    let found = found.success().stdout(contains(format!("target it: process {}", sleeper.id())));
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
+    drop(found);
+    simulacro().arg("plan").arg(&file).assert().success().stdout(contains("target it: nothing now"));
 }
 
 #[test]

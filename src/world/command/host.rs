@@ -130,9 +130,24 @@ fn key(undo: &CommandUndo) -> (Vec<String>, PathBuf) {
     (undo.argv.clone(), undo.dir.clone())
 }
 
+/// A secret among the arguments would show in every list of processes. Asked before a command is used, never when one is
+/// undone: an undo that is on disk must run.
+fn hides_secrets(argv: &[String]) -> Result<(), DriverError> {
+    match argv.iter().find(|argument| Secrets::refers(argument)) {
+        Some(shown) => Err(DriverError::Refused(format!(
+            "command {}: `{shown}` would show a secret to everybody who lists processes: let the command read the \
+             variable or the file itself, it inherits this program's environment",
+            name(argv)
+        ))),
+        None => Ok(()),
+    }
+}
+
 #[async_trait]
 impl Commands for HostCommands {
     async fn prepare(&self, inject: &CommandLine, undo: &CommandUndo) -> Result<(), DriverError> {
+        hides_secrets(&inject.argv)?;
+        hides_secrets(&undo.argv)?;
         self.check(&inject.argv, &inject.dir)?;
         self.check(&undo.argv, &undo.dir)?;
         self.reverted().remove(&key(undo));
@@ -140,10 +155,12 @@ impl Commands for HostCommands {
     }
 
     async fn run(&self, command: &CommandLine) -> Result<CommandOutput, DriverError> {
+        hides_secrets(&command.argv)?;
         self.execute(command).await
     }
 
     async fn inject(&self, command: &CommandLine, _licence: Licence<'_>) -> Result<CommandOutput, DriverError> {
+        hides_secrets(&command.argv)?;
         self.execute(command).await
     }
 
