@@ -27,7 +27,7 @@ probes: [{ name: p, tcp: { address: '127.0.0.1:1' }, every: 500ms }]
 recovery_signal: { streams: [p] }
 ledger: { every: 1s, write: { http: { url: 'http://127.0.0.1:1/orders/${id}', body: '{}' } },
           read: { http: { url: 'http://127.0.0.1:2/orders' } } }
-phases: { warmup: 1m, baseline: 14m, recovery: { deadline: 5m, hold: 10s }, after: 14m }
+phases: { warmup: 1m, baseline: 15m, recovery: { deadline: 5m, hold: 10s }, after: 15m }
 faults:
   - { name: kill, at: 0s, process-kill: { target: app } }
   - { name: slow, at: 5m, for: 5m, impact: tolerated, proxy-latency: { proxy: front, latency: 100ms } }

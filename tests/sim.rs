@@ -307,3 +307,27 @@ fn a_guard_that_sees_nothing_trips() {
     let (at, _, why) = &finished.timeline.guards[0];
     assert!(why.contains("saw nothing"), "{why} at {at}");
 }
+
+#[test]
+fn playbook_steps_run_when_their_moment_comes_and_their_answers_are_kept() {
+    let steps = "  - { name: f, for: 2s, proxy-down: { proxy: front } }
+playbook:
+  - { name: tell, after: { fault: f, is: injected }, http: { url: 'http://127.0.0.1:2/hook' } }
+  - { name: flip, after: { step: tell }, command: { argv: [flip] } }
+  - { name: ask, after: { fault: f, is: undone }, manual: { prompt: 'look at the screen' }, within: 10s }
+  - { name: never, after: { fault: f, is: recovered, delay: 1h }, at: 0s, http: { url: 'http://127.0.0.1:2/' } }";
+    // Two moments at once are refused where a scenario is checked; here the conductor must refuse them as well.
+    let plan = plan(steps);
+    let (finished, _) = run(&plan, &Sim::new(&plan.scenario), &Memory::new(JOURNAL), None);
+    let result = simulacro::judge::conclude(&plan, &finished.timeline);
+    let step = |name: &str| result.steps.iter().find(|step| step.name.as_str() == name).expect("a step");
+    for name in ["tell", "flip", "ask"] {
+        assert_eq!(step(name).ok, Some(true), "{:?}", step(name));
+        assert!(step(name).ended >= step(name).began, "{:?}", step(name));
+    }
+    assert!(step("ask").answer.contains("simulated"), "{:?}", step("ask"));
+    assert!(step("flip").began >= step("tell").ended);
+    assert_eq!(step("never").ok, None, "{:?}", step("never"));
+    let fault = &finished.timeline.faults[0];
+    assert!(step("tell").began >= fault.inject && step("ask").began >= fault.undone);
+}
