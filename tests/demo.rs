@@ -7,7 +7,11 @@ mod common;
 use common::{Home, figure, free_port, times};
 use simulacro::result::{Objective, Outcome};
 
+/// One demo at a time: two on one machine would measure each other.
+static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 fn demo(home: &Home, more: &[&str]) -> std::process::Output {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let (app, front) = (format!("app=127.0.0.1:{}", free_port()), format!("front=127.0.0.1:{}", free_port()));
     let mut args = vec!["demo", "-V", &app, "-V", &front];
     args.extend(more);

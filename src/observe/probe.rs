@@ -19,10 +19,14 @@ use crate::world::{DriverError, World};
 /// Largest body of a probe's answer that is read.
 const MAX_BODY: usize = 1 << 20;
 
+/// A look that starts no later than one window of the recovery signal behind its time still speaks of that window; how
+/// late it was is part of the stated interval, which runs from the intended start to the answer.
+const LATE: Duration = Duration::from_millis(100);
+
 /// Looks until it is told to stop, then waits for the looks under way. Every look becomes one event, in any order.
 ///
-/// A look that our side starts later than one whole interval, or cannot start at all, is blind: what it would have seen
-/// belongs to another moment.
+/// A look that our side starts later than one whole interval and one window, or cannot start at all, is blind: what it
+/// would have seen belongs to another moment.
 pub async fn watch(world: World, probe: Probe, dir: PathBuf, stop: CancellationToken, events: mpsc::Sender<EventKind>) {
     let every = probe.every.get().max(Duration::from_millis(1));
     let start = world.clock.now();
@@ -40,7 +44,7 @@ pub async fn watch(world: World, probe: Probe, dir: PathBuf, stop: CancellationT
         while looks.try_join_next().is_some() {}
         let late = watcher.world.clock.now().since(intended).to_duration();
         let blind = match senders.clone().try_acquire_owned() {
-            _ if late > every => format!("our side was {} ms late", late.as_millis()),
+            _ if late > every.max(LATE) => format!("our side was {} ms late", late.as_millis()),
             Err(_) => "more looks are under way than the timeout explains".to_owned(),
             Ok(permit) => {
                 let watcher = watcher.clone();

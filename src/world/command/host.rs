@@ -130,8 +130,8 @@ fn key(undo: &CommandUndo) -> (Vec<String>, PathBuf) {
     (undo.argv.clone(), undo.dir.clone())
 }
 
-/// A secret among the arguments would show in every list of processes. Asked before a command is used, never when one is
-/// undone: an undo that is on disk must run.
+/// A secret among the arguments would show in every list of processes. Asked before a command is used, never when one
+/// is undone: an undo that is on disk must run.
 fn hides_secrets(argv: &[String]) -> Result<(), DriverError> {
     match argv.iter().find(|argument| Secrets::refers(argument)) {
         Some(shown) => Err(DriverError::Refused(format!(
