@@ -5,7 +5,15 @@
 mod common;
 
 use common::{Home, figure, free_port, times};
-use simulacro::result::{Objective, Outcome};
+use simulacro::result::{Objective, Outcome, Part};
+
+/// A debug build's latency says more about the build and the machine than about the drill: there every objective is
+/// asserted but those on latency. `scripts/soak` runs a release build, and asserts all of them.
+const DEBUG: bool = cfg!(debug_assertions);
+
+fn is_latency(part: &Part) -> bool {
+    part.objective == Objective::Slo && [" p95", " p99"].iter().any(|metric| part.subject.contains(metric))
+}
 
 /// One demo at a time: two on one machine would measure each other.
 static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -26,9 +34,11 @@ fn the_healthy_quickstart_passes() {
         let home = Home::new("demo");
         let run = demo(&home, &[]);
         let said = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
-        assert_eq!(run.status.code(), Some(0), "demo {n}: {said}");
+        let code = run.status.code();
+        assert!(code == Some(0) || DEBUG && code == Some(10), "demo {n}: {said}");
         let result = home.result();
-        assert_eq!(result.verdict.outcome, Outcome::Pass);
+        let missed = result.verdict.parts.iter().find(|p| p.outcome != Outcome::Pass && !(DEBUG && is_latency(p)));
+        assert_eq!(missed, None, "demo {n}: {said}");
         assert!(result.end.remaining.is_empty());
         for file in
             ["report.html", "report.md", "junit.xml", "latency.hlog", "undo.jsonl", "ledger.jsonl", "SHA256SUMS"]
@@ -47,7 +57,8 @@ fn a_supervisor_that_is_too_slow_breaches_the_recovery_objective_and_says_why() 
     let home = Home::new("slow");
     let run = demo(&home, &["-V", "restart_after=20s"]);
     let said = String::from_utf8_lossy(&run.stdout).into_owned();
-    assert_eq!(run.status.code(), Some(11), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    let code = run.status.code();
+    assert!(code == Some(11) || DEBUG && code == Some(10), "{said}{}", String::from_utf8_lossy(&run.stderr));
     let result = home.result();
     let rto = result.verdict.parts.iter().find(|p| p.objective == Objective::Rto && p.outcome == Outcome::Breach);
     let rto = rto.expect("the recovery objective is breached");
