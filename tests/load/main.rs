@@ -1,5 +1,7 @@
 //! Load workers as real processes, against servers that behave and servers that do not.
 
+mod bad_input;
+mod bad_profile;
 mod drive;
 #[cfg(feature = "goose")]
 mod journeys;
