@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Scenario;
-use super::profile::Profile;
+use super::profile::{ErrorBudget, LoadThreshold, Profile};
 use crate::model::{Name, RunId};
 
 /// Version of the plan's format.
@@ -39,4 +39,19 @@ pub struct Plan {
     pub allow_commands: bool,
     /// Name of the machine.
     pub host: String,
+    /// What `simulacro load` is judged by; none in a drill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadPlan>,
+}
+
+/// What a load alone is judged by. Thresholds of stages stand in the profiles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadPlan {
+    /// The load profile's name.
+    pub profile: Name,
+    /// Its thresholds.
+    pub thresholds: Vec<LoadThreshold>,
+    /// Its error budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_budget: Option<ErrorBudget>,
 }

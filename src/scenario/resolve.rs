@@ -48,6 +48,7 @@ pub fn resolve(file: &Path, settings: &Settings) -> Result<(Plan, Problems), Pro
         simulated: settings.simulated,
         allow_commands: settings.allow_commands,
         host: host_name(),
+        load: None,
         scenario,
         run,
     };

@@ -17,6 +17,7 @@ pub mod recorder;
 pub mod stop;
 
 mod alarm;
+mod answer;
 mod journeys;
 mod lines;
 mod open;

@@ -107,7 +107,13 @@ struct Seat {
 struct Job {
     n: u64,
     place: usize,
+    due: i64,
     ticket: Ticket,
+}
+
+/// The time since a request was meant to start.
+fn took(job: &Job) -> Duration {
+    Duration::from_nanos((raw_now() - job.due).max(0) as u64)
 }
 
 impl Lane {
@@ -181,7 +187,7 @@ impl Lane {
             None => return self.shard.dropped(name, due),
         };
         let ticket = self.shard.begin(name, due, now);
-        seat.job.set(Some(Job { n, place, ticket }));
+        seat.job.set(Some(Job { n, place, due, ticket }));
         seat.news.notify_one();
     }
 
@@ -216,7 +222,10 @@ impl Lane {
         };
         let exchange = self.stream.wire.exchange(connection, prepared, rendered);
         match timeout(self.stream.timeout, exchange).await {
-            Ok(Ok(())) => Outcome::Ok,
+            Ok(Ok(answer)) => match prepared.judge(&answer, took(job)) {
+                Ok(()) => Outcome::Ok,
+                Err(reason) => Outcome::Bad(reason),
+            },
             Ok(Err(reason)) => Outcome::Bad(reason),
             // The exchange took the connection with it, so that a late answer meets no other request.
             Err(_elapsed) => Outcome::Bad(Reason::Timeout),

@@ -12,6 +12,7 @@ fn assignment(requests: &str) -> Assignment {
         profile: Profile::from_yaml(&profile).unwrap(),
         seed: 7,
         epoch: 0,
+        not_before: 0,
         log: "log".into(),
     }
 }

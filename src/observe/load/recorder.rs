@@ -16,6 +16,9 @@ const SLOT: i64 = SLOT_MS as i64 * 1_000_000;
 /// The length of a window, in nanoseconds.
 const WINDOW: i64 = WINDOW_MS as i64 * 1_000_000;
 
+/// A request that starts later than this is told as late, in nanoseconds.
+pub const LATE: i64 = 10_000_000;
+
 /// Windows and slots on the raw clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
@@ -47,6 +50,10 @@ pub struct Tally {
     pub ok: Latencies,
     /// Latencies of the failures.
     pub err: Latencies,
+    /// Service times of the good answers; empty in a closed model.
+    pub service: Latencies,
+    /// Starts more than [`LATE`] behind their time.
+    pub late: u64,
     /// Slots in which something happened, ordered.
     pub slots: Vec<Slot>,
 }
@@ -67,6 +74,8 @@ pub struct Ticket {
     place: usize,
     name: u16,
     intended: i64,
+    /// When it did start; none in a closed model, where that is when it was meant to.
+    started: Option<i64>,
 }
 
 /// The records of one worker thread.
@@ -126,6 +135,8 @@ impl Tally {
         self.why = self.why.or(other.why);
         self.ok.absorb(other.ok);
         self.err.absorb(other.err);
+        self.service.absorb(other.service);
+        self.late += other.late;
         for slot in other.slots {
             let mine = self.slot(slot.slot);
             mine.ok += slot.ok;
@@ -160,7 +171,8 @@ impl Shard {
 
     /// A request meant to start at `intended` starts `now`.
     pub fn begin(&self, name: u16, intended: i64, now: i64) -> Ticket {
-        self.lock().begin(&self.grid, name, intended, now)
+        let ticket = self.lock().begin(&self.grid, name, intended, now);
+        Ticket { started: Some(now), ..ticket }
     }
 
     /// A request starts now, and was meant to: in a closed model nothing is scheduled. The clock is read behind the
@@ -183,6 +195,9 @@ impl Shard {
             Outcome::Ok => {
                 tally.ok.push(latency);
                 tally.saturated += u64::from(beyond);
+                if let Some(started) = ticket.started {
+                    tally.service.push(micros(now - started).0);
+                }
                 let slot = tally.slot(slot);
                 slot.ok += 1;
                 slot.max_us = slot.max_us.max(latency);
@@ -261,12 +276,13 @@ impl State {
         tally.intended += 1;
         tally.started += 1;
         tally.late_max = tally.late_max.max(lateness);
+        tally.late += u64::from(lateness > LATE);
         let place = self.free.pop().unwrap_or_else(|| {
             self.under_way.push(None);
             self.under_way.len() - 1
         });
         self.under_way[place] = Some((intended, name));
-        Ticket { place, name, intended }
+        Ticket { place, name, intended, started: None }
     }
 }
 

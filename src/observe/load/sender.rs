@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
+use super::answer::Answer;
 use super::plan::{Prepared, Rendered, Target};
 use super::reason::Reason;
 
@@ -69,14 +70,14 @@ impl Wire {
         Ok(Connection { send, task: task.abort_handle() })
     }
 
-    /// Sends one request on `connection`, opening it when needed, and reads the whole answer. The connection is left in
-    /// place when it can be used again.
+    /// Sends one request on `connection`, opening it when needed, and reads the whole answer, of which it gives back what
+    /// `prepared` wants. The connection is left in place when it can be used again.
     pub async fn exchange(
         &self,
         connection: &mut Option<Connection>,
         prepared: &Prepared,
         rendered: Rendered,
-    ) -> Result<(), Reason> {
+    ) -> Result<Answer, Reason> {
         let mut request = self.request(prepared, rendered)?;
         loop {
             let (mut open, fresh) = match connection.take() {
@@ -91,11 +92,9 @@ impl Wire {
             }
             match open.send.try_send_request(request).await {
                 Ok(answer) => {
-                    let status = answer.status().as_u16();
-                    let good = prepared.expect.status_is_good(status);
-                    read_whole(answer.into_body()).await?;
+                    let answer = read_whole(answer).await?;
                     *connection = Some(open);
-                    return if good { Ok(()) } else { Err(Reason::Status(status)) };
+                    return Ok(answer);
                 }
                 // The target closed an idle connection and nothing of the request left: every client tries again.
                 Err(mut failed) => match failed.take_message() {
@@ -120,11 +119,13 @@ impl Wire {
     }
 }
 
-async fn read_whole(mut body: Incoming) -> Result<(), Reason> {
+async fn read_whole(answer: hyper::Response<Incoming>) -> Result<Answer, Reason> {
+    let status = answer.status().as_u16();
+    let mut body = answer.into_body();
     while let Some(frame) = body.frame().await {
         frame.map_err(|e| of_hyper(&e))?;
     }
-    Ok(())
+    Ok(Answer { status, ..Answer::default() })
 }
 
 async fn connect_any(addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpStream, Reason> {

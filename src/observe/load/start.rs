@@ -52,11 +52,12 @@ pub fn start(assignment: &Assignment, stop: Stop) -> Result<Running, String> {
     match profile.executor() {
         Some(Executor::ConstantArrivalRate(rate)) => start_open(assignment, rate, target, &secrets, stop),
         Some(Executor::ConstantVus(users)) => start_closed(assignment, users, target, &secrets, stop),
+        Some(other) => Err(format!("`{}` cannot be run yet", other.key())),
         None => Err(format!("profile {} has no executor", profile.name)),
     }
 }
 
-fn hello(executor: Executor<'_>) -> Hello {
+fn hello(executor: Executor<'_>, start: i64) -> Hello {
     Hello {
         protocol: PROTOCOL,
         worker: 0,
@@ -64,6 +65,7 @@ fn hello(executor: Executor<'_>) -> Hello {
         model: executor.model(),
         executor: executor.key().into(),
         asked_rate: executor.asked_rate(),
+        start,
     }
 }
 
@@ -114,7 +116,7 @@ fn start_open(
             })
             .map_err(|e| format!("no thread for a lane: {e}"))?;
     }
-    let hello = hello(Executor::ConstantArrivalRate(rate));
+    let hello = hello(Executor::ConstantArrivalRate(rate), start);
     Ok(Running { hello, shards, start, done, threads: stream.lanes as usize })
 }
 
@@ -132,5 +134,5 @@ fn start_closed(
     let stream = ClosedStream { plan, target, profile: profile.clone(), users: users.clone(), shard: shard.clone() };
     let (tell, done) = mpsc::channel();
     journeys::start(stream, stop, tell)?;
-    Ok(Running { hello: hello(Executor::ConstantVus(users)), shards: vec![shard], start, done, threads: 1 })
+    Ok(Running { hello: hello(Executor::ConstantVus(users), start), shards: vec![shard], start, done, threads: 1 })
 }

@@ -91,6 +91,7 @@ fn read_orders(assigned: &Sender<Result<Assignment, String>>, stopper: &Stopper)
                 let grace = i64::try_from(grace_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
                 stopper.stop(raw_now().saturating_add(grace));
             }
+            Ok(WorkerOrder::Hold { .. }) => eprintln!("load-worker: this executor has no rate that could be held"),
             Err(error) => eprintln!("load-worker: an order that is not understood was ignored: {error}"),
         }
     }
