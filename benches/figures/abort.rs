@@ -100,6 +100,7 @@ fn stop(profile: &str, order: bool, all: &mut Times) -> Result<(), Failure> {
     }
     all.gone.push(ms(done.gone));
     all.last.push(ms(last));
-    all.after += if last > done.heard.ended.max(at) && done.heard.ended > 0 { 1 } else { 0 } + later - read;
+    let silent_from = if done.heard.ended > 0 { done.heard.ended } else { done.gone };
+    all.after += (later - read).max(u64::from(last > silent_from));
     Ok(())
 }

@@ -30,11 +30,12 @@ pub fn cpu_of_children() -> Result<Duration, Failure> {
     Ok(Duration::from_micros(micros(usage.user_time()) + micros(usage.system_time())))
 }
 
-/// A field of `/proc/PID/status` in KiB: `VmHWM` is the most resident memory so far, `VmRSS` that of now.
-pub fn memory(pid: u32, field: &str) -> Option<u64> {
+/// A field of `/proc/PID/status` in MB: `VmHWM` is the most resident memory so far, `VmRSS` that of now.
+pub fn memory(pid: u32, field: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib * 1024.0 / 1e6)
 }
 
 /// The children of a process whose command line holds `word`.

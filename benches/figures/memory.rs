@@ -39,7 +39,7 @@ pub fn run() -> Result<(), Failure> {
              constant_arrival_rate: { rate: 2000, duration: 10s, max_senders: 6000 }, \
              requests: [{ name: get, path: '/index.html?n=${seq}', expect: { status: 200 } }] }";
         let worker = Worker::start(profile, &server.base())?;
-        let mut most = 0;
+        let mut most = 0.0_f64;
         // The kernel forgets with the process; the last look before its end counts.
         while let Some(now) = memory(worker.pid, "VmHWM") {
             most = most.max(now);
@@ -49,7 +49,7 @@ pub fn run() -> Result<(), Failure> {
             eprintln!("figures: {trouble}");
         }
         open.push(server.most_open() as f64);
-        peak.push(most as f64 / 1000.0);
+        peak.push(most);
     }
     head(&["figure", "value", "bar"]);
     row(&["connections open at once".into(), spread(&open, 0), "5000".into()]);
@@ -75,15 +75,15 @@ pub fn run_replay() -> Result<(), Failure> {
     let lines: Vec<Vec<f64>> = text.lines().map(|line| line.split(' ').map(number).collect()).collect();
     head(&["hour", "resident memory, MB", "of it the timeline, MB"]);
     for line in &lines {
-        row(&[format!("{:.0}", line[0]), format!("{:.1}", line[1] / 1000.0), format!("{:.1}", line[2] / 1e6)]);
+        row(&[format!("{:.0}", line[0]), format!("{:.1}", line[1]), format!("{:.1}", line[2] / 1e6)]);
     }
-    let points: Vec<(f64, f64)> = lines.iter().skip(1).map(|line| (line[0], line[1] / 1000.0)).collect();
+    let points: Vec<(f64, f64)> = lines.iter().skip(1).map(|line| (line[0], line[1])).collect();
     let (rises, error) = slope(&points);
     println!("\nFrom the first hour on it rises by {rises:.2} ± {error:.2} MB an hour (bar: flat, and under 150 MB).");
     Ok(())
 }
 
-/// The life of a process that replays: hour, resident KiB and bytes of the timeline, a line for each hour.
+/// The life of a process that replays: hour, resident MB and bytes of the timeline, a line for each hour.
 pub fn replay() -> Result<(), Failure> {
     let plan = plan()?;
     let texts = histograms()?;

@@ -47,9 +47,9 @@ pub fn run() -> Result<(), Failure> {
         let at = begin.elapsed().as_secs_f64() / 60.0;
         // The first tenth fills what is filled once; in the last seconds the report is made.
         if at > minutes as f64 * 0.1 && at < minutes as f64 {
-            of_runner.extend(memory(pid, "VmRSS").map(|kib| (at, kib as f64)));
+            of_runner.extend(memory(pid, "VmRSS").map(|now| (at, now)));
             of_worker.extend(
-                children(pid, "load-worker").first().and_then(|pid| memory(*pid, "VmRSS")).map(|kib| (at, kib as f64)),
+                children(pid, "load-worker").first().and_then(|pid| memory(*pid, "VmRSS")).map(|now| (at, now)),
             );
         }
         std::thread::sleep(Duration::from_secs(1));
@@ -70,10 +70,10 @@ pub fn run() -> Result<(), Failure> {
         let (rises, error) = slope(&points);
         row(&[
             what.into(),
-            format!("{:.1}", first.1 / 1000.0),
-            format!("{:.1}", last.1 / 1000.0),
-            format!("{rises:.1} ± {error:.1}"),
-            format!("{:.1}", rises * 480.0 / 1000.0),
+            format!("{:.1}", first.1),
+            format!("{:.1}", last.1),
+            format!("{:.1} ± {:.1}", rises * 1000.0, error * 1000.0),
+            format!("{:.1}", rises * 480.0),
             "flat".into(),
         ]);
     }
