@@ -1,10 +1,13 @@
 //! Load workers as real processes, against servers that behave and servers that do not.
 
+mod bad_data;
 mod bad_input;
 mod bad_profile;
+mod bad_tls;
 mod drive;
 #[cfg(feature = "goose")]
 mod journeys;
 mod lease;
 mod open;
 mod server;
+mod tls;

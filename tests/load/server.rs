@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use simulacro::clock::raw_now;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -241,7 +241,8 @@ pub async fn refusing() -> String {
     format!("http://{address}")
 }
 
-async fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
+/// Reads one request with its body; none when the client has gone or speaks another language.
+pub async fn read_request(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<Seen> {
     let mut first = String::new();
     stream.read_line(&mut first).await.ok().filter(|read| *read > 0)?;
     let what = first.rsplit_once(' ')?.0.to_owned();
