@@ -73,12 +73,15 @@ fn run(wanted: &[String]) -> Result<(), Failure> {
 
 /// No figure but a proof: where it stands.
 fn hist() -> Result<(), Failure> {
-    table::heading("Histogram loss", "hist", "a property test over random streams, not a measurement");
+    table::heading("Histogram loss", "hist", "Property tests over random streams, not a measurement.");
     table::head(&["figure", "value", "bar"]);
-    table::row(&[
-        "counts in slots, windows, histograms and totals".into(),
-        "agree exactly: `cargo test --lib windows_slots_histograms_and_totals_agree`".into(),
-        "none lost".into(),
-    ]);
+    let proof = |what: &str, command: &str| {
+        table::row(&[what.into(), format!("agree exactly: `{command}`"), "none lost".into()]);
+    };
+    proof(
+        "counts and histograms of slots, windows and totals in the worker",
+        "cargo test --lib windows_slots_histograms_and_totals_agree",
+    );
+    proof("counts and histograms of windows, phases and total in the result", "cargo test --test no_loss");
     Ok(())
 }

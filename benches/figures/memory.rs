@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use hdrhistogram::serialization::V2DeflateSerializer;
-use simulacro::model::{Offset, RunId};
-use simulacro::scenario::Scenario;
+use simulacro::model::Offset;
 use simulacro::scenario::phases::Phase;
 use simulacro::scenario::plan::{Plan, VERSION};
-use simulacro::scenario::profile::Profile;
 use simulacro::timeline::Timeline;
 use simulacro::timeline::event::{Event, EventKind};
 use simulacro::timeline::hist::{encode_hist, new_hist};
@@ -106,29 +104,19 @@ pub fn replay() -> Result<(), Failure> {
 }
 
 fn plan() -> Result<Plan, Failure> {
-    let scenario: Scenario = serde_json::from_str(
-        r#"{ "name": "hours", "load": [{"name": "steady", "profile": "p", "base_url": "u"}],
-             "objectives": {"slo": {"baseline": {"p99": "< 400ms"}}} }"#,
-    )?;
-    let profile = Profile::from_yaml(
-        "{simulacro_profile: 1, name: steady, constant_arrival_rate: {rate: 1000}, requests: [{name: get, path: /}]}",
-    )
-    .map_err(|e| e.to_string())?;
-    Ok(Plan {
-        version: VERSION,
-        run: RunId("hours".into()),
-        file: "hours.yaml".into(),
-        digest: String::new(),
-        objectives_digest: String::new(),
-        seed: 1,
-        profiles: [(scenario.load[0].name.clone(), profile)].into(),
-        scenario,
-        dir: "hours".into(),
-        simulated: true,
-        allow_commands: false,
-        host: String::new(),
-        load: None,
-    })
+    Ok(serde_json::from_value(serde_json::json!({
+        "version": VERSION, "run": "hours", "file": "hours.yaml", "digest": "", "objectives_digest": "", "seed": 1,
+        "dir": "hours", "simulated": true, "allow_commands": false, "host": "",
+        "scenario": {
+            "name": "hours",
+            "load": [{ "name": "steady", "profile": "p", "base_url": "u" }],
+            "objectives": { "slo": { "baseline": { "p99": "< 400ms" } } },
+        },
+        "profiles": { "steady": {
+            "simulacro_profile": 1, "name": "steady", "constant_arrival_rate": { "rate": 1000 },
+            "requests": [{ "name": "get", "path": "/" }],
+        } },
+    }))?)
 }
 
 /// A thousand different histograms of a hundred requests each.
