@@ -105,7 +105,9 @@ fn counts(latency: &Latency) -> [u64; 4] {
 }
 
 /// The bars of a histogram: value and count.
-fn bars(hist: &Histogram<u32>) -> Vec<(u64, u32)> {
+type Bars = Vec<(u64, u32)>;
+
+fn bars(hist: &Histogram<u32>) -> Bars {
     if hist.is_empty() {
         return Vec::new();
     }
@@ -158,7 +160,7 @@ fn run(parts: &[Part], cuts: &[i64; 6]) -> RunResult {
 }
 
 /// The counts and histograms of a span, of one request name or of all.
-fn said(result: &RunResult, span: &str, request: Option<&str>) -> ([u64; 4], Vec<(u64, u32)>, Vec<(u64, u32)>) {
+fn said(result: &RunResult, span: &str, request: Option<&str>) -> ([u64; 4], Bars, Bars) {
     let row = result.latency.rows.iter().find(|row| row.span == span && row.request.as_deref() == request);
     let decoded = |text: &str| bars(&decode_hist(text).unwrap());
     row.map_or_else(Default::default, |row| {

@@ -1,6 +1,7 @@
 //! What the machine says of processes: processor time, memory, children; and processes that keep it busy.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,6 +22,11 @@ pub fn rounds() -> u64 {
 /// How long one run of a comparison takes.
 pub fn seconds() -> u64 {
     setting("SIMULACRO_BENCH_SECONDS", 5)
+}
+
+/// The program whose workers are measured: that of this build, or another that the environment names.
+pub fn program() -> PathBuf {
+    std::env::var_os("SIMULACRO_BENCH_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_simulacro").into(), PathBuf::from)
 }
 
 /// Processor time, user and system, of all children of this process that have ended and been waited for, with theirs.

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::Failure;
-use crate::machine::{Kept, children, memory, setting};
+use crate::machine::{Kept, children, memory, program, setting};
 use crate::nginx::Nginx;
 use crate::table::{head, heading, row, slope};
 
@@ -27,7 +27,7 @@ pub fn run() -> Result<(), Failure> {
             nginx.base()
         ),
     )?;
-    let runner = std::process::Command::new(env!("CARGO_BIN_EXE_simulacro"))
+    let runner = std::process::Command::new(program())
         .arg("run")
         .arg(&drill)
         .env("SIMULACRO_STATE_DIR", folder.path().join("state"))

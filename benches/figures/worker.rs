@@ -13,6 +13,7 @@ use simulacro::timeline::load_line::{Assignment, WindowLine, WorkerEnd, WorkerLi
 use tempfile::TempDir;
 
 use crate::Failure;
+use crate::machine::program;
 
 /// A worker at work.
 pub struct Worker {
@@ -66,11 +67,8 @@ impl Worker {
             not_before: 0,
             log: folder.path().join("load.log"),
         };
-        let mut child = Command::new(env!("CARGO_BIN_EXE_simulacro"))
-            .arg("load-worker")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut child =
+            Command::new(program()).arg("load-worker").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (mut orders, lines) = (child.stdin.take().ok_or("no pipe")?, child.stdout.take().ok_or("no pipe")?);
         serde_json::to_writer(&mut orders, &assignment)?;
         orders.write_all(b"\n")?;
