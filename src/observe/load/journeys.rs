@@ -52,6 +52,8 @@ mod on_goose {
     use goose::{GooseAttack, GooseError};
     use tokio::runtime::Runtime;
 
+    use super::super::answer::Answer;
+    use super::super::plan::Turn;
     use super::super::reason::Reason;
     use super::super::recorder::Outcome;
     use super::super::sender::{io_source, of_hyper};
@@ -137,7 +139,7 @@ mod on_goose {
     fn attack(users: &Arc<Users>) -> Result<GooseAttack, Box<GooseError>> {
         let vus = users.stream.users.vus;
         let mut configuration = GooseConfiguration::default();
-        configuration.host = Some(users.stream.target.base.clone());
+        configuration.host = Some(users.stream.target.origin.clone());
         configuration.users = Some(vus as usize);
         configuration.increase_rate = Some(users.stream.users.start_per_second.unwrap_or(vus).to_string());
         configuration.quiet = 2;
@@ -226,15 +228,14 @@ mod on_goose {
             let plan = &self.stream.plan;
             let prepared = plan.request(place);
             let seq = self.seq.fetch_add(1, Ordering::Relaxed);
-            let Ok(rendered) = plan.rendered(prepared, seq, user, pass) else {
-                return Outcome::Bad(Reason::NotHttp);
-            };
-            let Ok(path) = std::str::from_utf8(&rendered.path) else {
-                return Outcome::Bad(Reason::NotHttp);
+            let mut session = plan.session();
+            let rendered = match plan.rendered(prepared, Turn::of_user(seq, user, pass, pass), &mut session) {
+                Ok(rendered) => rendered,
+                Err(reason) => return Outcome::Bad(reason),
             };
             let mut request = self
                 .client
-                .request(prepared.method.clone(), format!("{}{path}", self.stream.target.base))
+                .request(prepared.method.clone(), format!("{}{}", self.stream.target.origin, rendered.path))
                 .headers(rendered.headers);
             if !rendered.body.is_empty() {
                 request = request.body(rendered.body);
@@ -246,8 +247,10 @@ mod on_goose {
                 Ok::<u16, reqwest::Error>(status)
             };
             match answer.await {
-                Ok(status) if prepared.expect.status_is_good(status) => Outcome::Ok,
-                Ok(status) => Outcome::Bad(Reason::Status(status)),
+                Ok(status) => {
+                    let answer = Answer { status, ..Answer::default() };
+                    prepared.judge(&answer, Duration::ZERO, &mut session).map_or_else(Outcome::Bad, |()| Outcome::Ok)
+                }
                 Err(error) => Outcome::Bad(of_reqwest(&error)),
             }
         }

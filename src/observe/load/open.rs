@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::alarm::Alarm;
 use super::pacer::Pacer;
-use super::plan::Plan;
+use super::plan::{Plan, Session, Turn};
 use super::reason::Reason;
 use super::recorder::{Outcome, Shard, Ticket};
 use super::sender::{Connection, Wire};
@@ -202,10 +202,11 @@ impl Lane {
 
     /// The life of a sender.
     async fn serve(self: Rc<Self>, seat: Rc<Seat>, mut connection: Option<Connection>) {
+        let mut session = self.stream.plan.session();
         loop {
             seat.news.notified().await;
             let Some(job) = seat.job.take() else { continue };
-            let outcome = self.send(&seat, &mut connection, &job).await;
+            let outcome = self.send(&seat, &mut connection, &mut session, &job).await;
             self.shard.finish(job.ticket, outcome, raw_now());
             if matches!(outcome, Outcome::Bad(reason) if reason.calls_for_rest()) {
                 tokio::time::sleep(BACK_OFF).await;
@@ -214,15 +215,22 @@ impl Lane {
         }
     }
 
-    async fn send(&self, seat: &Seat, connection: &mut Option<Connection>, job: &Job) -> Outcome {
+    async fn send(
+        &self,
+        seat: &Seat,
+        connection: &mut Option<Connection>,
+        session: &mut Session,
+        job: &Job,
+    ) -> Outcome {
         let plan = &self.stream.plan;
         let prepared = plan.request(job.place);
-        let Ok(rendered) = plan.rendered(prepared, job.n, seat.number, job.n) else {
-            return Outcome::Bad(Reason::NotHttp);
+        let rendered = match plan.rendered(prepared, Turn::of_arrival(job.n, seat.number), session) {
+            Ok(rendered) => rendered,
+            Err(reason) => return Outcome::Bad(reason),
         };
         let exchange = self.stream.wire.exchange(connection, prepared, rendered);
-        match timeout(self.stream.timeout, exchange).await {
-            Ok(Ok(answer)) => match prepared.judge(&answer, took(job)) {
+        match timeout(prepared.timeout.unwrap_or(self.stream.timeout), exchange).await {
+            Ok(Ok(answer)) => match prepared.judge(&answer, took(job), session) {
                 Ok(()) => Outcome::Ok,
                 Err(reason) => Outcome::Bad(reason),
             },

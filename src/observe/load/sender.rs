@@ -5,18 +5,17 @@ use std::error::Error as StdError;
 use std::io;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{HOST, HeaderValue, USER_AGENT};
-use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
-use super::answer::Answer;
+use super::answer::{Answer, Wants};
 use super::plan::{Prepared, Rendered, Target};
 use super::reason::Reason;
 
@@ -78,7 +77,7 @@ impl Wire {
         prepared: &Prepared,
         rendered: Rendered,
     ) -> Result<Answer, Reason> {
-        let mut request = self.request(prepared, rendered)?;
+        let mut request = self.request(prepared, rendered);
         loop {
             let (mut open, fresh) = match connection.take() {
                 Some(open) if !open.send.is_closed() => (open, false),
@@ -92,7 +91,7 @@ impl Wire {
             }
             match open.send.try_send_request(request).await {
                 Ok(answer) => {
-                    let answer = read_whole(answer).await?;
+                    let answer = read_whole(answer, prepared.wants()).await?;
                     *connection = Some(open);
                     return Ok(answer);
                 }
@@ -105,27 +104,35 @@ impl Wire {
         }
     }
 
-    fn request(&self, prepared: &Prepared, rendered: Rendered) -> Result<Request<Full<Bytes>>, Reason> {
-        // A path that HTTP refuses is the profile's fault and not the target's.
-        let path = PathAndQuery::from_maybe_shared(rendered.path).map_err(|_| Reason::NotHttp)?;
+    fn request(&self, prepared: &Prepared, rendered: Rendered) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(rendered.body));
         *request.method_mut() = prepared.method.clone();
-        *request.uri_mut() = Uri::from(path);
+        *request.uri_mut() = Uri::from(rendered.path);
         let headers = request.headers_mut();
         *headers = rendered.headers;
         headers.entry(HOST).or_insert_with(|| self.host.clone());
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("simulacro/", env!("CARGO_PKG_VERSION"))));
-        Ok(request)
+        request
     }
 }
 
-async fn read_whole(answer: hyper::Response<Incoming>) -> Result<Answer, Reason> {
-    let status = answer.status().as_u16();
-    let mut body = answer.into_body();
-    while let Some(frame) = body.frame().await {
-        frame.map_err(|e| of_hyper(&e))?;
+async fn read_whole(answer: hyper::Response<Incoming>, wants: Wants) -> Result<Answer, Reason> {
+    let (head, mut body) = answer.into_parts();
+    let mut whole = Answer { status: head.status.as_u16(), ..Answer::default() };
+    if wants.headers {
+        whole.headers = head.headers;
     }
-    Ok(Answer { status, ..Answer::default() })
+    let mut kept = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|e| of_hyper(&e))?;
+        match frame.into_data() {
+            Ok(data) if wants.body => kept.extend_from_slice(&data),
+            Ok(_) => {}
+            Err(frame) => whole.trailers = frame.into_trailers().ok().filter(|_| wants.trailers).unwrap_or_default(),
+        }
+    }
+    whole.body = kept.freeze();
+    Ok(whole)
 }
 
 async fn connect_any(addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpStream, Reason> {

@@ -80,7 +80,10 @@ fn start_open(
         return Err(format!("{}: this executor speaks no TLS yet: give it an http:// URL", assignment.base_url));
     }
     let profile = &assignment.profile;
-    let plan = Plan::new(assignment, profile.requests.iter(), &target.prefix, secrets).map_err(|e| e.to_string())?;
+    let plan = Plan::new(assignment, profile.requests.iter(), &target, secrets).map_err(|e| e.to_string())?;
+    if plan.needs_http2() {
+        return Err("a gRPC call needs HTTP/2, which this executor does not speak yet".into());
+    }
     let authority = target.authority.clone();
     let wire = Wire::new(target).ok_or_else(|| format!("`{authority}` cannot stand in a Host header"))?;
     let pacer = Pacer::new(rate.rate, rate.time_unit.get().as_nanos() as u64);
@@ -128,7 +131,7 @@ fn start_closed(
     stop: Stop,
 ) -> Result<Running, String> {
     let profile = &assignment.profile;
-    let plan = Plan::new(assignment, profile.all_requests(), "", secrets).map_err(|e| e.to_string())?;
+    let plan = Plan::new(assignment, profile.all_requests(), &target, secrets).map_err(|e| e.to_string())?;
     let shard = Arc::new(Shard::new(Grid { epoch: assignment.epoch }, None));
     let start = raw_now();
     let stream = ClosedStream { plan, target, profile: profile.clone(), users: users.clone(), shard: shard.clone() };

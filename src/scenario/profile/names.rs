@@ -21,6 +21,21 @@ pub enum Named<'a> {
     Taken,
 }
 
+/// What a template holds once its variables are put in.
+#[derive(Debug, Default)]
+pub(super) struct Expanded {
+    /// The names that are no variables, each once.
+    pub names: Vec<String>,
+    /// All names, variables too.
+    pub met: BTreeSet<String>,
+    /// The texts of the profile's author.
+    pub texts: Vec<String>,
+    /// Whether there is a secret in it.
+    pub secret: bool,
+    /// Whether it changes from request to request.
+    pub changes: bool,
+}
+
 impl Profile {
     /// What `name` stands for, if anything. A data file's own name stands for nothing: a field is needed.
     pub fn named<'a>(&'a self, name: &'a str) -> Option<Named<'a>> {
@@ -38,25 +53,33 @@ impl Profile {
         fields.max_by_key(|field| if let Named::Field { file, .. } = field { file.as_str().len() } else { 0 })
     }
 
-    /// The names in a template that are no variables, and those in its variables, each once. What is wrong within a
-    /// variable is told at the variable.
-    pub(super) fn leaves(&self, template: &Template) -> Vec<String> {
+    /// What a template holds once its variables are put in. What is wrong within a variable is told at the variable.
+    pub(super) fn expanded(&self, template: &Template) -> Expanded {
         let mut seen = BTreeSet::new();
-        let mut leaves = Vec::new();
+        let mut all = Expanded::default();
         let mut open = vec![template.clone()];
         while let Some(template) = open.pop() {
+            all.texts.extend(template.literals().map(str::to_owned));
             for value in template.values() {
-                let Value::Name(name) = value else { continue };
+                let Value::Name(name) = value else {
+                    all.secret |= matches!(value, Value::Env(_) | Value::File(_));
+                    all.changes |= !matches!(value, Value::Env(_) | Value::File(_) | Value::Stream);
+                    continue;
+                };
                 if !seen.insert(name.clone()) {
                     continue;
                 }
                 match self.named(name) {
-                    Some(Named::Variable(text)) => open.extend(text.parse().ok()),
-                    _ => leaves.push(name.clone()),
+                    Some(Named::Variable(text)) => open.extend(text.parse()),
+                    _ => {
+                        all.changes = true;
+                        all.names.push(name.clone());
+                    }
                 }
             }
         }
-        leaves
+        all.met = seen;
+        all
     }
 
     /// The names that templates may use, for whoever mistook one; fields of data files as `users.…`.
