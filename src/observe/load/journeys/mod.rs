@@ -22,7 +22,7 @@ use std::sync::mpsc::Sender;
 
 use super::plan::Plan;
 use super::recorder::Shard;
-use super::sender::Wire;
+use super::wire::Wire;
 #[cfg(not(feature = "goose"))]
 use super::stop::Stop;
 use crate::scenario::profile::Profile;

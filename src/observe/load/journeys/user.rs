@@ -12,7 +12,7 @@ use crate::clock::raw_now;
 use crate::observe::load::plan::{Session, Turn};
 use crate::observe::load::reason::Reason;
 use crate::observe::load::recorder::Outcome;
-use crate::observe::load::sender::Connection;
+use crate::observe::load::wire::Connection;
 use crate::observe::load::stop::{Course, Stop};
 use crate::scenario::profile::{Journey, Request, WaitTime};
 
