@@ -168,7 +168,8 @@ impl Tally {
 impl Shard {
     /// An empty shard. `cursor`: the first intended start of an open model; `None` for a closed one.
     pub fn new(grid: Grid, cursor: Option<i64>) -> Self {
-        let state = State { newest: Vec::new(), tallies: BTreeMap::new(), under_way: Vec::new(), free: Vec::new(), cursor };
+        let state =
+            State { newest: Vec::new(), tallies: BTreeMap::new(), under_way: Vec::new(), free: Vec::new(), cursor };
         Shard { grid, state: Mutex::new(state) }
     }
 

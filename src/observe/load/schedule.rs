@@ -154,7 +154,10 @@ impl Piece {
     fn fits(&self, nanos: i64, work: i128) -> bool {
         let (t, length) = (i128::from(nanos), i128::from(self.length));
         let rise = i128::from(self.last - self.first);
-        (2 * i128::from(self.first)).saturating_mul(length).saturating_mul(t).saturating_add(rise.saturating_mul(t.saturating_mul(t)))
+        (2 * i128::from(self.first))
+            .saturating_mul(length)
+            .saturating_mul(t)
+            .saturating_add(rise.saturating_mul(t.saturating_mul(t)))
             <= work.saturating_mul(length)
     }
 

@@ -182,13 +182,13 @@ fn start_closed(
 ) -> Result<Running, String> {
     let profile = &assignment.profile;
     let plan = Plan::new(assignment, profile.all_requests(), &target, secrets).map_err(|e| e.to_string())?;
-    let base = target.origin.clone();
+    let origin = target.origin.clone();
     let wire = Wire::new(target, &profile.http, plan.needs_http2())?;
     let trouble = wire.trouble();
     let grid = Grid { epoch: assignment.epoch };
     let shard = Arc::new(Shard::new(grid, None));
     let start = grid.next_begin(begin(assignment, USERS_HEAD_START));
-    let stream = ClosedStream { plan, wire, base, profile: profile.clone(), crew, start, shard: shard.clone() };
+    let stream = ClosedStream { plan, wire, origin, profile: profile.clone(), crew, start, shard: shard.clone() };
     let (tell, done) = mpsc::channel();
     journeys::start(stream, stop, tell)?;
     Ok(Running { hello: hello(executor, start), shards: vec![shard], start: raw_now(), done, threads: 1, trouble })

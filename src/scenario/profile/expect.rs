@@ -61,7 +61,6 @@ pub struct Extract {
 pub struct StatusCodes(pub Vec<u16>);
 
 impl Expect {
-
     /// Whether nothing was asked for.
     pub fn is_default(&self) -> bool {
         *self == Expect::default()

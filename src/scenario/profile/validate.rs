@@ -9,8 +9,8 @@ mod requests;
 
 use std::time::Duration;
 
-use super::{Breakpoint, Executor, LoadModel, PROFILE_VERSION, Profile, Stage};
 use self::names::Reach;
+use super::{Breakpoint, Executor, LoadModel, PROFILE_VERSION, Profile, Stage};
 use crate::model::{HumanDuration, Name};
 
 /// The largest value of an HDR histogram here: no request may take longer (`timeline::load_line`).
@@ -255,5 +255,4 @@ impl Problems {
             self.error(format!("{key}.duration"), "the duration is more than 0s; leave it out to go on until stopped");
         }
     }
-
 }

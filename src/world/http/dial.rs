@@ -67,9 +67,8 @@ impl Dialler {
         if !to.tls {
             return Ok(Box::new(tcp));
         }
-        let TlsSettings(settings) = self.tls.get_or_init(tls).clone().map_err(|why| {
-            failure(FailureClass::Local, why)
-        })?;
+        let TlsSettings(settings) =
+            self.tls.get_or_init(tls).clone().map_err(|why| failure(FailureClass::Local, why))?;
         let name = ServerName::try_from(to.host.clone())
             .map_err(|e| failure(FailureClass::Local, format!("{} is not a name for TLS: {e}", to.host)))?;
         match timeout_at(deadline, TlsConnector::from(settings).connect(name, tcp)).await {

@@ -94,9 +94,7 @@ impl Source {
     pub fn new(from: &Extract) -> Result<Source, String> {
         match (&from.json, &from.header, &from.regex) {
             (Some(path), None, None) => Ok(Source::Json(json_path(path)?)),
-            (None, Some(name), part) => {
-                Ok(Source::Header(header_name(name)?, part.as_deref().map(regex).transpose()?))
-            }
+            (None, Some(name), part) => Ok(Source::Header(header_name(name)?, part.as_deref().map(regex).transpose()?)),
             (None, None, Some(pattern)) => Ok(Source::Body(bytes_regex(pattern)?)),
             _ => Err("a value is taken from one of `json`, `header` and `regex`".into()),
         }

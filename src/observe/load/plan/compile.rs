@@ -119,7 +119,8 @@ impl<'a> Compiler<'a> {
     }
 
     fn add(&mut self, template: &str, place: Place, course: &mut Course, out: &mut Text) -> Result<(), String> {
-        let template: Template = template.parse().map_err(|e: crate::scenario::profile::TemplateError| e.to_string())?;
+        let template: Template =
+            template.parse().map_err(|e: crate::scenario::profile::TemplateError| e.to_string())?;
         for part in template.parts() {
             course.left = course.left.checked_sub(1).ok_or("its variables stand for more than 10000 parts")?;
             match part {

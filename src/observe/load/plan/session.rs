@@ -105,7 +105,11 @@ mod tests {
     #[test]
     fn cookies_go_where_they_belong() {
         let mut jar = jar("http://127.0.0.1:8080");
-        given(&mut jar, "/shop/login", &["a=1", "b=2; Path=/", "c=3; Path=/shop/cart; HttpOnly", "other=x; Domain=example.com"]);
+        given(
+            &mut jar,
+            "/shop/login",
+            &["a=1", "b=2; Path=/", "c=3; Path=/shop/cart; HttpOnly", "other=x; Domain=example.com"],
+        );
         assert_eq!(sent(&mut jar, "/shop/cart/7"), "c=3; a=1; b=2");
         assert_eq!(sent(&mut jar, "/shop/list"), "a=1; b=2");
         assert_eq!(sent(&mut jar, "/shopping"), "b=2");

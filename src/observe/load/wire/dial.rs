@@ -100,7 +100,9 @@ impl Wire {
         })?;
         let http2 = tls.get_ref().1.alpn_protocol() == Some(H2);
         if self.version == HttpVersion::Http2 && !http2 {
-            return Err(Failure::of_tls("the server does not offer HTTP/2, which http.version or a gRPC call asks for"));
+            return Err(Failure::of_tls(
+                "the server does not offer HTTP/2, which http.version or a gRPC call asks for",
+            ));
         }
         Ok((Io::Tls(Box::new(tls)), http2))
     }

@@ -84,9 +84,9 @@ impl Failure {
             rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             ) => "; if that is the right server, say its name in http.tls.server_name",
-            rustls::Error::AlertReceived(
-                AlertDescription::CertificateRequired | AlertDescription::BadCertificate,
-            ) => "; the server asks for a certificate of ours: http.tls.cert and http.tls.key",
+            rustls::Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::BadCertificate) => {
+                "; the server asks for a certificate of ours: http.tls.cert and http.tls.key"
+            }
             rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
                 "; the server does not speak the HTTP version that http.version asks for"
             }

@@ -79,11 +79,7 @@ proptest! {
 
 #[test]
 fn a_request_says_what_must_be_said_and_nothing_twice() {
-    let mut rendered = Rendered {
-        path: "/shop?n=7".parse().unwrap(),
-        headers: HeaderMap::new(),
-        body: Bytes::new(),
-    };
+    let mut rendered = Rendered { path: "/shop?n=7".parse().unwrap(), headers: HeaderMap::new(), body: Bytes::new() };
     let style = Style::new(&HeaderValue::from_static("shop:80"));
     let write = |method: &Method, rendered: &Rendered| {
         let mut out = b"left over".to_vec();

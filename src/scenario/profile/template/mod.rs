@@ -111,11 +111,14 @@ impl Template {
 
     /// The texts of the profile's author in it: what stands there as it is, and the words of choices.
     pub fn literals(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().flat_map(|part| match part {
-            Part::Text(text) => std::slice::from_ref(text).iter(),
-            Part::Value(Value::Choice(words), _) => words.iter(),
-            Part::Value(..) => [].iter(),
-        }.map(String::as_str))
+        self.parts.iter().flat_map(|part| {
+            match part {
+                Part::Text(text) => std::slice::from_ref(text).iter(),
+                Part::Value(Value::Choice(words), _) => words.iter(),
+                Part::Value(..) => [].iter(),
+            }
+            .map(String::as_str)
+        })
     }
 }
 

@@ -35,7 +35,11 @@ impl Problems {
         }
         if request.grpc.is_some() {
             let text = [
-                ("status", expect.status.is_some(), "the HTTP status of a gRPC answer is always 200: use `grpc_status`"),
+                (
+                    "status",
+                    expect.status.is_some(),
+                    "the HTTP status of a gRPC answer is always 200: use `grpc_status`",
+                ),
                 ("contains", expect.contains.is_some(), "a gRPC answer is no text: use `json`"),
                 ("matches", expect.matches.is_some(), "a gRPC answer is no text: use `json`"),
             ];

@@ -51,9 +51,11 @@ impl Profile {
 }
 
 fn of_one<'p>(at: &str, requests: &'p [Request], journeys: &'p [Journey]) -> Vec<(String, &'p Request)> {
-    let mut all: Vec<_> = (0..).zip(requests).map(|(nth, one): (usize, _)| (format!("{at}requests[{nth}]"), one)).collect();
+    let mut all: Vec<_> =
+        (0..).zip(requests).map(|(nth, one): (usize, _)| (format!("{at}requests[{nth}]"), one)).collect();
     for (nth, journey) in journeys.iter().enumerate() {
-        for (part, steps) in [("on_start", &journey.on_start), ("steps", &journey.steps), ("on_stop", &journey.on_stop)] {
+        for (part, steps) in [("on_start", &journey.on_start), ("steps", &journey.steps), ("on_stop", &journey.on_stop)]
+        {
             let steps = steps.iter().enumerate();
             all.extend(steps.map(|(step, one)| (format!("{at}journeys[{nth}].{part}[{step}]"), one)));
         }
@@ -134,9 +136,10 @@ fn callable(call: &GrpcCall) -> Result<(), (&'static str, String)> {
     let method = descriptors.method(&call.method).map_err(|why| ("method", why.to_string()))?;
     let message = call.message.as_deref().unwrap_or("{}");
     match message.parse::<Template>() {
-        Ok(template) if template.values().next().is_none() => {
-            method.encode(&template.literals().collect::<String>()).map(drop).map_err(|why| ("message", why.to_string()))
-        }
+        Ok(template) if template.values().next().is_none() => method
+            .encode(&template.literals().collect::<String>())
+            .map(drop)
+            .map_err(|why| ("message", why.to_string())),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! `http:` and data files, as far as that can be told without reading a file.
 
-use super::{LONGEST_TIMEOUT, Problems};
 use super::names::Reach;
+use super::{LONGEST_TIMEOUT, Problems};
 use crate::scenario::profile::names::Named;
 use crate::scenario::profile::{Auth, DataFile, DataOrder, Profile, Request};
 

@@ -67,7 +67,8 @@ impl<'p> Reach<'p> {
             );
         }
         let others = self.profile.journeys.iter().find(|journey| journey.requests().any(|r| takes(&r)));
-        let other = others.map_or_else(|| "another journey".to_owned(), |other| format!("the journey `{}`", other.name));
+        let other =
+            others.map_or_else(|| "another journey".to_owned(), |other| format!("the journey `{}`", other.name));
         format!("`${{{name}}}` is taken in {other}, and a user keeps to one journey: take it in this one as well")
     }
 
