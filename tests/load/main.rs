@@ -1,8 +1,10 @@
 //! Load workers as real processes, against servers that behave and servers that do not.
 
 mod drive;
+mod echo;
 #[cfg(feature = "goose")]
 mod journeys;
 mod lease;
 mod open;
+mod requests;
 mod server;
