@@ -69,7 +69,8 @@ fn capital(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn table(out: &mut String, table: &Table) {
+/// A table with its title; nothing where it has no rows.
+pub(super) fn table(out: &mut String, table: &Table) {
     if table.rows.is_empty() {
         return;
     }
@@ -83,7 +84,7 @@ fn table(out: &mut String, table: &Table) {
 }
 
 /// Takes their meaning from all characters that have one in Markdown or HTML, and puts the text on one line.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
