@@ -69,6 +69,7 @@ fn plan() -> Result<Plan, Box<dyn std::error::Error>> {
         simulated: true,
         allow_commands: false,
         host: String::new(),
+        retry_of: None,
     })
 }
 

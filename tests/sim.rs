@@ -48,6 +48,7 @@ faults:
         simulated: true,
         allow_commands: true,
         host: "test".into(),
+        retry_of: None,
     })
 }
 

@@ -60,7 +60,10 @@ pub(super) fn differences(base: &[RunSample], run: &[RunSample]) -> Vec<Differen
         let (b, r) = (all(base), all(run));
         if b != r || base.iter().chain(run).any(|one| of(one) != b) {
             let list = |side: BTreeSet<String>| side.into_iter().collect::<Vec<_>>().join(", ");
-            let words = format!("{what}: BASE {}; RUN {}", list(b), list(r));
+            let words = match b == r {
+                true => format!("{what}: {}", list(b)),
+                false => format!("{what}: BASE {}; RUN {}", list(b), list(r)),
+            };
             found.push(Difference { differs, words });
         }
     };
@@ -88,7 +91,7 @@ fn loads(run: &RunSample) -> BTreeSet<String> {
 
 /// All differences, and what to do about those that are refused.
 pub(super) fn refusal(differences: &[Difference]) -> String {
-    let mut text = String::from("BASE and RUN are not alike, so a change between them may not be one of the system:");
+    let mut text = String::from("the runs are not alike, so a change may not be one of the system:");
     let mut allow: Vec<&str> = Vec::new();
     for difference in differences {
         text.push_str(&format!("\n  {}", difference.words));

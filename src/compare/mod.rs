@@ -347,7 +347,10 @@ pub enum Refusal {
 /// # Errors
 /// When they cannot be compared; the message says what to do.
 pub fn compare(base: &[RunSample], run: &[RunSample], span: &str, options: &Options) -> Result<Comparison, Refusal> {
-    once_each(base, run)?;
+    if base.is_empty() || run.is_empty() {
+        return Err(Refusal::Empty(if base.is_empty() { "BASE" } else { "RUN" }));
+    }
+    once_each(base.iter().chain(run))?;
     let differences = differ::differences(base, run);
     if differences.iter().any(|d| d.differs.is_refused() && !options.allowed.contains(&d.differs)) {
         return Err(Refusal::Different(differences));
@@ -366,6 +369,19 @@ pub fn compare(base: &[RunSample], run: &[RunSample], span: &str, options: &Opti
         found.skip(name, None, None, "BASE does not have it".into());
     }
     Ok(decide::conclude(base, run, span, options, found, differences))
+}
+
+/// Checks that runs may stand on one side: each once, and all alike.
+///
+/// # Errors
+/// When they may not; the message says what differs.
+pub fn alike(runs: &[RunSample], allowed: &[Differs]) -> Result<(), Refusal> {
+    once_each(runs.iter())?;
+    let differences = differ::differences(runs, runs);
+    match differences.iter().any(|d| d.differs.is_refused() && !allowed.contains(&d.differs)) {
+        true => Err(Refusal::Different(differences)),
+        false => Ok(()),
+    }
 }
 
 /// Rows before they are decided together.
@@ -399,11 +415,8 @@ impl Options {
     }
 }
 
-fn once_each(base: &[RunSample], run: &[RunSample]) -> Result<(), Refusal> {
-    if base.is_empty() || run.is_empty() {
-        return Err(Refusal::Empty(if base.is_empty() { "BASE" } else { "RUN" }));
-    }
-    let all: Vec<&RunId> = base.iter().chain(run).map(|run| &run.id).collect();
+fn once_each<'s>(runs: impl Iterator<Item = &'s RunSample>) -> Result<(), Refusal> {
+    let all: Vec<&RunId> = runs.map(|run| &run.id).collect();
     match all.iter().enumerate().find(|(n, id)| all[..*n].contains(id)) {
         Some((_, id)) => Err(Refusal::Twice((*id).clone())),
         None => Ok(()),

@@ -235,6 +235,7 @@ mod drilled {
             simulated: false,
             allow_commands: false,
             host: text(),
+            retry_of: None,
         }
     }
 

@@ -45,6 +45,9 @@ fn head(out: &mut String, result: &RunResult) {
     };
     let _ = write!(out, "## {sign} {}: {}\n\n", capital(head.word), escape(title));
     let _ = write!(out, "{}\n\n", escape(&result.end.summary));
+    if let Some(retry) = words::retry(result) {
+        let _ = write!(out, "**{}.**\n\n", escape(&retry));
+    }
     let rejudged = if result.verdict.rejudged { ", judged again against other objectives" } else { "" };
     let simulated = if run.simulated { ", simulated" } else { "" };
     let _ = writeln!(

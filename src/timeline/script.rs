@@ -50,6 +50,7 @@ pub(crate) fn plan(yaml: &str, profiles: &[(&str, &str)]) -> Plan {
         simulated: true,
         allow_commands: false,
         host: "host".into(),
+        retry_of: None,
     }
 }
 

@@ -26,6 +26,7 @@ fn plan(yaml: &str) -> Arc<Plan> {
         simulated: true,
         allow_commands: true,
         host: "test".into(),
+        retry_of: None,
     })
 }
 

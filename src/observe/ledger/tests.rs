@@ -111,6 +111,7 @@ fn plan() -> Plan {
         simulated: true,
         allow_commands: false,
         host: "host".into(),
+        retry_of: None,
     }
 }
 
