@@ -229,6 +229,9 @@ pub struct CompareArgs {
     /// requests suffice.
     #[arg(long = "quantile", value_name = "QUANTILE", value_parser = quantile)]
     pub quantiles: Vec<f64>,
+    /// Let each request name count as its stream does: one that cannot be told makes the outcome `cannot tell`.
+    #[arg(long)]
+    pub requests: bool,
     /// The smallest change of a latency or a rate that matters.
     #[arg(long, value_name = "PERCENT", default_value = "10%")]
     pub effect: Ratio,

@@ -90,6 +90,7 @@ fn options(args: &CompareArgs) -> Options {
     let usual = Options::default();
     Options {
         asked: !args.quantiles.is_empty(),
+        requests: args.requests,
         quantiles: if args.quantiles.is_empty() { usual.quantiles } else { args.quantiles.clone() },
         streams: args.streams.clone(),
         effect: args.effect.0,
@@ -183,7 +184,9 @@ fn cut(sources: &[Source], span: &str) -> Result<Vec<RunSample>, CompareError> {
             What::Baseline(baseline) if baseline.span == span => runs.extend(baseline.runs.iter().cloned()),
             What::Baseline(baseline) => {
                 let has = &baseline.span;
-                return Err(failed(format!("this baseline holds the span {has}, not {span}; save one with --span {span}")));
+                return Err(failed(format!(
+                    "this baseline holds the span {has}, not {span}; save one with --span {span}"
+                )));
             }
         }
     }

@@ -44,7 +44,7 @@ pub(super) fn conclude(
             false
         }
     });
-    let verdict = overall(&rows, unseen);
+    let verdict = overall(&rows, unseen, options.requests);
     Comparison {
         version: VERSION,
         program: env!("CARGO_PKG_VERSION").into(),
@@ -102,14 +102,13 @@ fn one(row: &Row, worse: bool, better: bool, options: &Options) -> (Change, Stri
     let (is_worse, is_better) = if row.metric.sign() > 0.0 { (up, down) } else { (down, up) };
     let said = |text: &str| text.to_owned();
     match (is_worse, is_better) {
-        (true, _) if worse => (Change::Worse, said("the whole interval is beyond the smallest effect that matters")),
-        (_, true) if better => (Change::Better, said("the whole interval is beyond the smallest effect that matters")),
+        (true, _) if worse => (Change::Worse, said("the whole interval is beyond the effect")),
+        (_, true) if better => (Change::Better, said("the whole interval is beyond the effect")),
         (true, _) | (_, true) => {
-            let why = "beyond the smallest effect that matters, but among so many rows one like it is no surprise";
-            (Change::CannotTell, said(why))
+            (Change::CannotTell, said("beyond the effect, but among so many rows one like it is no surprise"))
         }
         _ if low > -effect && high < effect => {
-            (Change::Same, said("the whole interval is within the smallest effect that matters"))
+            (Change::Same, said("the whole interval is within the effect"))
         }
         _ => (Change::CannotTell, undecided(row, effect)),
     }
@@ -119,33 +118,21 @@ fn failing(us: f64) -> bool {
     us >= HIGHEST_US as f64
 }
 
-/// Why a row could not be decided, and what would help.
+/// Why a row could not be decided: what would help.
 fn undecided(row: &Row, effect: f64) -> String {
-    let more = match row.noise_from {
-        NoiseFrom::Assumed => {
-            return format!(
-                "one run a side does not show the noise between runs, which is assumed to be {}: give 3 or more runs a \
-                 side, or --noise",
-                percent(row.noise)
-            );
-        }
-        _ => runs_that_could_tell(row, effect),
-    };
-    format!("the interval allows for more than one answer; {more}")
-}
-
-/// How many runs a side would make the interval short enough, were the change as measured.
-fn runs_that_could_tell(row: &Row, effect: f64) -> String {
+    if row.noise_from == NoiseFrom::Assumed {
+        return "one run a side: give 3 or more, or --noise".into();
+    }
     let scale = |change: f64| if row.metric.is_ratio() { change.ln_1p() } else { change };
     let bound = scale(if row.change < 0.0 { -effect } else { effect });
     let gap = (scale(row.change) - bound).abs();
-    // 2.1: Student's t at 97.5 % for some twenty runs in all.
+    // The change as measured, with an interval just short enough. 2.1: Student's t at 97.5 % for some twenty runs in all.
     let runs = (2.0 * (2.1 * row.noise / gap).powi(2)).ceil() + 1.0;
-    let most = row.runs.0.max(row.runs.1) as f64;
     if runs > MANY {
-        return "the change is too near to the smallest effect that matters for any reasonable number of runs".into();
+        return format!("needs more than {MANY} runs a side");
     }
-    format!("about {} runs a side could tell", runs.max(most + 1.0).max(3.0))
+    let most = row.runs.0.max(row.runs.1) as f64;
+    format!("needs about {} runs a side", runs.max(most + 1.0).max(3.0))
 }
 
 /// Where nothing or little failed, how many requests it takes to exclude that more than `error_effect` fail (the rule
@@ -165,12 +152,15 @@ fn doubt(side: &[RunSample], row: &Row) -> Option<String> {
     side.iter().find_map(|run| run.doubt.clone().or_else(|| of_stream(run)))
 }
 
-fn overall(rows: &[Row], unseen: bool) -> Change {
+/// A single request name can make it worse. That it cannot be told counts only where names were asked for: the row of
+/// the whole stream covers its requests, too, and every name has few of them.
+fn overall(rows: &[Row], unseen: bool, requests: bool) -> Change {
     let any = |verdict| rows.iter().any(|row| row.verdict == verdict);
+    let unclear = |row: &Row| row.verdict == Change::CannotTell && (requests || row.request.is_none());
     match () {
         () if any(Change::Worse) => Change::Worse,
         // Nothing compared is not the same as nothing changed.
-        () if any(Change::CannotTell) || rows.is_empty() || unseen => Change::CannotTell,
+        () if rows.iter().any(unclear) || rows.is_empty() || unseen => Change::CannotTell,
         () if any(Change::Better) => Change::Better,
         () => Change::Same,
     }
@@ -181,7 +171,11 @@ fn summary(verdict: Change, rows: &[Row]) -> String {
     let more = if of.len() > 1 { format!(" (and {} more)", of.len() - 1) } else { String::new() };
     let first = of.first().map(|row| named(row));
     match (verdict, first) {
-        (Change::Same, _) => format!("Same: none of {} rows changed by an amount that matters.", rows.len()),
+        (Change::Same, _) => {
+            let open = rows.len() - of.len();
+            let open = if open > 0 { format!("; {open} single requests cannot be told") } else { String::new() };
+            format!("Same: no change that matters in {} rows{open}.", of.len())
+        }
         (_, None) if rows.is_empty() => "Cannot tell: nothing could be compared.".into(),
         (_, None) => "Cannot tell: a stream of BASE could not be compared.".into(),
         (Change::CannotTell, Some(first)) => format!("Cannot tell: {first}{more}: {}.", of[0].why),

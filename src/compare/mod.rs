@@ -59,6 +59,8 @@ pub struct Options {
     pub quantiles: Vec<f64>,
     /// Whether a quantile with too few requests counts as `cannot tell`, because it was asked for; else it is left out.
     pub asked: bool,
+    /// Whether a single request name that cannot be told makes all of it so.
+    pub requests: bool,
     /// Only these streams; empty: all.
     pub streams: Vec<Name>,
     /// The smallest relative change of a latency or a rate that matters.
@@ -78,6 +80,7 @@ impl Default for Options {
         Options {
             quantiles: vec![0.5, 0.95, 0.99],
             asked: false,
+            requests: false,
             streams: Vec::new(),
             effect: 0.10,
             error_effect: 0.005,
@@ -283,7 +286,7 @@ pub struct Comparison {
     pub version: u32,
     /// Version of the program that wrote it.
     pub program: String,
-    /// Worse when any row is; else cannot tell when any row is; else better when any row is; else same.
+    /// Worse when any row is; else cannot tell when any row of a whole stream is; else better when any row is; else same.
     pub verdict: Change,
     /// The exit code that says so.
     pub exit_code: u8,

@@ -54,7 +54,7 @@ fn table(comparison: &Comparison) -> Table {
             interval(row).into(),
             noise(row).into(),
             format!("{} : {}", words::count(row.samples.0), words::count(row.samples.1)).into(),
-            Cell::new(if row.verdict == Change::Same { "" } else { &row.why }),
+            Cell::new(if row.verdict == Change::CannotTell { &row.why } else { "" }),
         ]);
     }
     table
@@ -73,18 +73,20 @@ fn value(metric: Metric, value: f64) -> Cell {
     }
 }
 
-/// The noise of a single run, and where it comes from.
+/// The noise of a single run, and where it comes from unless both sides show it.
 fn noise(row: &Row) -> String {
     let from = match row.noise_from {
-        NoiseFrom::Both => "both sides",
-        NoiseFrom::Base => "BASE",
-        NoiseFrom::Run => "RUN",
-        NoiseFrom::Given => "given",
-        NoiseFrom::Assumed => "assumed",
-        NoiseFrom::Requests => "requests",
+        NoiseFrom::Both => "",
+        NoiseFrom::Base => " (BASE)",
+        NoiseFrom::Run => " (RUN)",
+        NoiseFrom::Given => " (given)",
+        NoiseFrom::Assumed => " (assumed)",
+        NoiseFrom::Requests => " (requests)",
     };
-    let unit = if row.metric.is_ratio() { "%" } else { "points" };
-    format!("{:.1} {unit} ({from})", row.noise * 100.0)
+    match row.metric.is_ratio() {
+        true => format!("{:.1} %{from}", row.noise * 100.0),
+        false => format!("{:.2} points{from}", row.noise * 100.0),
+    }
 }
 
 fn skipped(comparison: &Comparison) -> Table {
