@@ -107,9 +107,7 @@ fn one(row: &Row, worse: bool, better: bool, options: &Options) -> (Change, Stri
         (true, _) | (_, true) => {
             (Change::CannotTell, said("beyond the effect, but among so many rows one like it is no surprise"))
         }
-        _ if low > -effect && high < effect => {
-            (Change::Same, said("the whole interval is within the effect"))
-        }
+        _ if low > -effect && high < effect => (Change::Same, said("the whole interval is within the effect")),
         _ => (Change::CannotTell, undecided(row, effect)),
     }
 }

@@ -61,7 +61,10 @@ fn table(comparison: &Comparison) -> Table {
 }
 
 fn interval(row: &Row) -> String {
-    format!("{} to {}", signed(row.metric, row.interval.0), signed(row.metric, row.interval.1))
+    let [low, high] = [row.interval.0, row.interval.1].map(|bound| signed(row.metric, bound));
+    // The unit stands once where both bounds have it.
+    let unit = high.find(' ').map_or("", |at| &high[at..]);
+    format!("{} to {high}", low.strip_suffix(unit).unwrap_or(&low))
 }
 
 fn value(metric: Metric, value: f64) -> Cell {

@@ -91,7 +91,7 @@ fn calls(script: &str) -> Vec<(String, Vec<String>)> {
     let mut found = Vec::new();
     for line in lines() {
         let mut words = line.split_whitespace().skip_while(|word| *word != "simulacro");
-        if let (Some(_), Some(verb)) = (words.next(), words.next()) {
+        if let (Some(_), Some(verb)) = (words.next(), words.next().filter(|verb| !verb.starts_with('>'))) {
             let rest = line.split_once("simulacro ").unwrap().1;
             let own = flags(rest.split("||").next().unwrap());
             found.push((verb.to_owned(), own));

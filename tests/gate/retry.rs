@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::common::Home;
+use crate::common::{Home, free_port};
 use crate::door;
 use simulacro::result::RunResult;
 
@@ -59,16 +59,16 @@ fn an_inconclusive_run_is_tried_once_more_and_the_second_names_the_first_everywh
 
 #[test]
 fn what_is_not_inconclusive_is_not_tried_again() {
-    let port = door();
-    for (more, code) in [("steady_state: ['p.ok']", 0), ("steady_state: ['error_rate > 50%']", 21)] {
+    let (open, closed) = (door(), free_port());
+    for (port, code) in [(open, 0), (closed, 21)] {
         let home = Home::new("no-retry");
-        let file = scenario(&home, port, more);
+        let file = scenario(&home, port, "steady_state: ['p.ok']");
         let (exit, said, runs) = run(&home, &file, &["--retry-inconclusive"]);
         assert_eq!((exit, runs.len()), (Some(code), 1), "{said}");
         assert!(!said.contains("attempt"), "{said}");
     }
     let home = Home::new("no-flag");
-    let file = scenario(&home, port, INCONCLUSIVE);
+    let file = scenario(&home, open, INCONCLUSIVE);
     let (exit, said, runs) = run(&home, &file, &[]);
     assert_eq!((exit, runs.len()), (Some(20), 1), "without the flag there is no retry: {said}");
 }

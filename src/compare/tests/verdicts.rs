@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn row<'c>(comparison: &'c Comparison, metric: Metric) -> &'c Row {
+fn row(comparison: &Comparison, metric: Metric) -> &Row {
     comparison.rows.iter().find(|row| row.metric == metric).unwrap_or_else(|| panic!("{metric}: {comparison:?}"))
 }
 
