@@ -5,9 +5,11 @@ mod bad_input;
 mod bad_profile;
 mod bad_tls;
 mod drive;
+mod echo;
 #[cfg(feature = "goose")]
 mod journeys;
 mod lease;
 mod open;
+mod requests;
 mod server;
 mod tls;
