@@ -7,7 +7,7 @@ use crate::scenario::profile::Method;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Draft {
     pub method: Method,
-    /// Scheme and authority; `None` where the input leaves it open.
+    /// Scheme and authority; `None` where a document leaves it open.
     pub origin: Option<String>,
     /// Path and query: a template.
     pub path: String,

@@ -2,32 +2,36 @@
 //! one line. Any value is written, so that new keys of profiles need no change here.
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::build::Built;
 use super::draft::{Draft, Found, Traffic};
 use super::notes::plain;
 use super::{ImportError, Notes, mistake};
+use crate::model::HumanDuration;
 use crate::scenario::profile::{Profile, Request};
 
 /// Columns of a line with a comment or a map.
 const WIDTH: usize = 110;
 
 /// Keys in the order in which people read them; others follow.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 16] = [
     "simulacro_profile",
     "name",
     "title",
     "constant_arrival_rate",
     "constant_vus",
     "timeout",
-    "weight",
     "wait_time",
+    "min",
+    "max",
     "method",
     "path",
     "headers",
     "body",
     "expect",
+    "weight",
     "steps",
 ];
 
@@ -36,8 +40,8 @@ const ORDER: [&str; 14] = [
 /// # Errors
 /// When a type cannot be written as JSON, which is a bug.
 pub(super) fn emit(file: &str, found: &Found, built: &Built, notes: &Notes) -> Result<String, ImportError> {
-    let plain_request = value(&default::<Request>(json!({ "name": "x", "path": "/" }))?)?;
-    let plain_profile = value(&default::<Profile>(json!({ "simulacro_profile": 0, "name": "x" }))?)?;
+    let plain_request = defaults::<Request>(json!({ "name": "x", "path": "/" }))?;
+    let plain_profile = defaults::<Profile>(json!({ "simulacro_profile": 1, "name": "x" }))?;
     let mut out = String::new();
     head(&mut out, file, found, notes);
     let profile = without_defaults(value(&built.profile)?, &plain_profile);
@@ -128,8 +132,14 @@ fn requests(
     Ok(())
 }
 
-fn default<T: serde::de::DeserializeOwned>(least: Value) -> Result<T, ImportError> {
-    serde_json::from_value(least).map_err(|why| mistake(&why.to_string()))
+/// What a value has when nothing but `least` is said, without `least` itself.
+fn defaults<T: DeserializeOwned + Serialize>(least: Value) -> Result<Value, ImportError> {
+    let read: T = serde_json::from_value(least.clone()).map_err(|why| mistake(&why.to_string()))?;
+    let mut all = value(&read)?;
+    if let (Value::Object(all), Value::Object(least)) = (&mut all, least) {
+        all.retain(|key, _| !least.contains_key(key));
+    }
+    Ok(all)
 }
 
 fn value(of: &impl Serialize) -> Result<Value, ImportError> {
@@ -236,8 +246,10 @@ fn scalar(text: &str) -> String {
 
 /// `250ms`: begins with a digit, and is no number all the same.
 fn is_duration(text: &str) -> bool {
-    let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    digits.len() < text.len() && matches!(digits, "ms" | "s" | "m" | "h" | "us" | "ns")
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && text.ends_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_digit() || "hmsun".contains(c))
+        && text.parse::<HumanDuration>().is_ok()
 }
 
 /// Text of several lines as a `|` block, where that says exactly the same.

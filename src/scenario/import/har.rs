@@ -9,7 +9,7 @@ use super::draft::{Draft, Found, Traffic, Walk, is_header, is_of_connection, joi
 use super::secrets::Hider;
 use super::url::{Address, component};
 use super::vegeta::left_out;
-use super::{ImportError, Input, MOST_BODY, MOST_REQUESTS, Notes, Options, count, hosts};
+use super::{ImportError, Input, MOST_BODY, MOST_HEADERS, MOST_REQUESTS, Notes, Options, count, hosts};
 
 /// The longest think time that is believed, in milliseconds: after that the person had gone for a coffee.
 const LONGEST_THINK: u64 = 60_000;
@@ -101,6 +101,13 @@ struct Content {
     mime_type: String,
 }
 
+/// An entry whose time and address are known; the time in milliseconds since 1970.
+struct Addressed {
+    start: i64,
+    entry: Entry,
+    address: Address,
+}
+
 /// A request with its place in time, in milliseconds since 1970.
 struct Step {
     draft: Draft,
@@ -117,17 +124,20 @@ pub(super) fn read(input: &Input<'_>, options: &Options, notes: &mut Notes) -> R
     })?;
     let Log { creator, browser, pages, entries } = har.log;
     let all = entries.len();
-    let mut hider = Hider::default();
-    let mut steps = Vec::new();
+    let mut wanted = Vec::new();
     for (nth, entry) in entries.into_iter().enumerate() {
         let at = |message: String| ImportError::new(format!("log.entries[{nth}].{message}"), "record it again");
-        steps.extend(step(entry, options, &mut hider, notes).map_err(at)?);
+        wanted.extend(addressed(entry, options, notes).map_err(at)?);
     }
-    let base_url = hosts::keep(&mut steps, |step| &step.draft, options.host.as_deref(), notes)?;
+    // Hosts first: what is left out needs no variables for its secrets.
+    let host = options.host.as_deref();
+    let base_url = hosts::keep(&mut wanted, |entry| Some(&entry.address.origin), host, notes)?;
+    wanted.sort_by_key(|entry| entry.start);
+    let mut hider = Hider::default();
+    let steps: Vec<Step> = wanted.into_iter().filter_map(|entry| step(entry, &mut hider, notes)).collect();
     if steps.is_empty() {
         return Err(ImportError::new("no request of the recording is left to be sent", left_out(notes)));
     }
-    steps.sort_by_key(|step| step.start);
     let name = options.name.as_str();
     let walks = match options.per_page {
         true => by_page(steps, pages.unwrap_or_default(), name, notes),
@@ -148,17 +158,14 @@ pub(super) fn read(input: &Input<'_>, options: &Options, notes: &mut Notes) -> R
     })
 }
 
-/// A request that is worth sending; `Err` names a field that cannot be read.
-fn step(entry: Entry, options: &Options, hider: &mut Hider, notes: &mut Notes) -> Result<Option<Step>, String> {
-    let start: Timestamp = entry
-        .started_date_time
-        .parse()
-        .map_err(|_| "startedDateTime: this is no time with its zone, such as 2026-01-31T12:00:00.000Z".to_owned())?;
+/// An entry that is worth sending; `Err` names a field that cannot be read.
+fn addressed(entry: Entry, options: &Options, notes: &mut Notes) -> Result<Option<Addressed>, String> {
+    let no_time = "startedDateTime: this is no time with its zone, such as 2026-01-31T12:00:00.000Z";
+    let start: Timestamp = entry.started_date_time.parse().map_err(|_| no_time.to_owned())?;
     let start = start.as_millisecond();
-    let end = start.saturating_add(entry.time.filter(|time| *time > 0.0).unwrap_or(0.0) as i64);
     let url = entry.request.url.as_str();
-    if !["http://", "https://"].iter().any(|scheme| url.len() > 8 && url[..].to_ascii_lowercase().starts_with(scheme)) {
-        let scheme: String = url.chars().take_while(char::is_ascii_alphabetic).take(16).collect();
+    let scheme: String = url.chars().take_while(char::is_ascii_alphabetic).take(16).collect();
+    if !["http", "https"].iter().any(|http| scheme.eq_ignore_ascii_case(http)) {
         notes.left_out(format!("{scheme}: address: not a request over HTTP"));
         return Ok(None);
     }
@@ -167,23 +174,28 @@ fn step(entry: Entry, options: &Options, hider: &mut Hider, notes: &mut Notes) -
         notes.left_out(why);
         return Ok(None);
     }
+    Ok(Some(Addressed { start, entry, address }))
+}
+
+/// The request of an entry, unless there are reasons against it.
+fn step(wanted: Addressed, hider: &mut Hider, notes: &mut Notes) -> Option<Step> {
+    let Addressed { start, entry, address } = wanted;
+    let end = start.saturating_add(entry.time.filter(|time| *time > 0.0).unwrap_or(0.0) as i64);
     let Some(method) = method(&entry.request.method) else {
         notes.left_out(format!("request with the method {}", entry.request.method));
-        return Ok(None);
+        return None;
     };
-    let mut draft = Draft::new(method, &address, hider.path(&address.path, notes));
+    let body = match entry.request.post_data.map_or(Ok(None), |data| body(data, hider, notes)) {
+        Ok(body) => body,
+        Err(why) => {
+            notes.left_out(why);
+            return None;
+        }
+    };
+    let mut draft = Draft { body, ..Draft::new(method, &address, hider.path(&address.path, notes)) };
     draft.statuses = statuses(entry.response.status, &mut draft.remarks);
     draft.headers = headers(entry.request.headers, hider, notes);
-    if let Some(data) = entry.request.post_data {
-        match body(data, hider, notes) {
-            Ok(body) => draft.body = body,
-            Err(why) => {
-                notes.left_out(why);
-                return Ok(None);
-            }
-        }
-    }
-    Ok(Some(Step { draft, page: entry.pageref, start, end }))
+    Some(Step { draft, page: entry.pageref, start, end })
 }
 
 /// Why a request is not part of what the person did.
@@ -207,41 +219,58 @@ fn unwanted(entry: &Entry, address: &Address, assets: bool) -> Option<String> {
         return None;
     }
     let media = entry.response.content.as_ref().map_or("", |content| content.mime_type.as_str());
-    let asset = asset(media, kind, &address.path)?;
-    Some(format!("static asset ({asset}): a browser caches it, a CDN serves it (`--include-assets` keeps it)"))
+    is_asset(media, kind, &address.path)
+        .then(|| "static asset: browsers cache it, CDNs serve it (`--include-assets` keeps it)".to_owned())
 }
 
-/// What kind of a static file an answer is.
-fn asset(media: &str, kind: &str, path: &str) -> Option<&'static str> {
-    let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let file = path.split('?').next().unwrap_or_default();
-    let ending = file.rsplit('/').next().unwrap_or_default().rsplit_once('.').map_or("", |(_, ending)| ending);
-    let ending = ending.to_ascii_lowercase();
-    let is = |prefixes: &[&str], kinds: &[&str], endings: &[&str]| {
-        prefixes.iter().any(|prefix| media.starts_with(prefix))
-            || kinds.contains(&kind)
-            || endings.contains(&ending.as_str())
-    };
-    let images = ["png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico"];
-    if is(&["image/"], &["image"], &images) {
-        Some("image")
-    } else if is(&["font/", "application/font", "application/x-font"], &["font"], &["woff", "woff2", "ttf", "otf"]) {
-        Some("font")
-    } else if is(&["text/css"], &["stylesheet"], &["css"]) {
-        Some("style sheet")
-    } else if is(
-        &["text/javascript", "application/javascript", "application/x-javascript", "application/wasm"],
-        &["script"],
-        &["js", "mjs", "wasm", "map"],
-    ) {
-        Some("script")
-    } else if is(&["audio/", "video/"], &["media"], &["mp4", "webm", "mp3"]) {
-        Some("audio or video")
-    } else if is(&["application/manifest"], &["manifest"], &["webmanifest"]) {
-        Some("manifest")
-    } else {
-        None
-    }
+/// Whether an answer is an image, a font, a style sheet, a script, sound or film, by its type or its file's ending.
+fn is_asset(media: &str, kind: &str, path: &str) -> bool {
+    const MEDIA: [&str; 13] = [
+        "application/font",
+        "application/javascript",
+        "application/manifest",
+        "application/wasm",
+        "application/x-font",
+        "application/x-javascript",
+        "audio/",
+        "font/",
+        "image/",
+        "text/css",
+        "text/ecmascript",
+        "text/javascript",
+        "video/",
+    ];
+    const KINDS: [&str; 7] = ["font", "image", "manifest", "media", "script", "stylesheet", "texttrack"];
+    const ENDINGS: [&str; 22] = [
+        "avif",
+        "css",
+        "gif",
+        "ico",
+        "jpeg",
+        "jpg",
+        "js",
+        "map",
+        "mjs",
+        "mp3",
+        "mp4",
+        "otf",
+        "png",
+        "svg",
+        "ttf",
+        "wasm",
+        "webm",
+        "webmanifest",
+        "webp",
+        "woff",
+        "woff2",
+        "eot",
+    ];
+    let media = media.trim().to_ascii_lowercase();
+    let file = path.split('?').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let ending = file.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    MEDIA.iter().any(|asset| media.starts_with(asset))
+        || KINDS.contains(&kind)
+        || ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
 /// What a good answer is: the recorded one.
@@ -288,7 +317,8 @@ fn headers(recorded: Vec<Pair>, hider: &mut Hider, notes: &mut Notes) -> Vec<(St
             && !pair.value.is_empty()
             && is_header(&pair.name, &pair.value)
     };
-    let kept = recorded.into_iter().filter(wanted).map(|pair| (lower(&pair.name), pair.value)).collect();
+    let kept =
+        recorded.into_iter().filter(wanted).take(MOST_HEADERS).map(|pair| (lower(&pair.name), pair.value)).collect();
     let hide = |(name, value): (String, String)| {
         let value = hider.header(&name, &value, notes);
         (name, value)

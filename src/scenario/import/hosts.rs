@@ -11,15 +11,15 @@ use super::{ImportError, Notes, count};
 /// When nothing goes to the host that was asked for.
 pub(super) fn keep<T>(
     all: &mut Vec<T>,
-    draft: impl Fn(&T) -> &Draft,
+    origin: impl Fn(&T) -> Option<&str>,
     wanted: Option<&str>,
     notes: &mut Notes,
 ) -> Result<Option<String>, ImportError> {
     let mut origins: Vec<(String, usize)> = Vec::new();
-    for origin in all.iter().filter_map(|one| draft(one).origin.as_ref()) {
+    for origin in all.iter().filter_map(&origin) {
         match origins.iter_mut().find(|(known, _)| known == origin) {
             Some((_, times)) => *times += 1,
-            None => origins.push((origin.clone(), 1)),
+            None => origins.push((origin.to_owned(), 1)),
         }
     }
     // Stable: of two that are equally frequent the first one wins.
@@ -40,7 +40,7 @@ pub(super) fn keep<T>(
             notes.left_out(format!("request to {origin}: a profile has one host (`--host {host}` keeps that one)"));
         }
     }
-    all.retain(|one| draft(one).origin.is_none() || draft(one).origin == kept);
+    all.retain(|one| origin(one).is_none_or(|origin| Some(origin) == kept.as_deref()));
     Ok(kept)
 }
 

@@ -37,7 +37,10 @@ pub const MOST_BYTES: u64 = 100 << 20;
 const MOST_BODY: usize = 64 << 10;
 
 /// The most requests, or steps of a journey, that a profile gets.
-const MOST_REQUESTS: usize = 1_000;
+const MOST_REQUESTS: usize = 500;
+
+/// The most headers of a request. With the most requests these stay within the limits of reading YAML.
+const MOST_HEADERS: usize = 64;
 
 /// What is imported.
 pub struct Input<'a> {
@@ -136,6 +139,7 @@ fn finish(file: &str, options: &Options, found: Found, mut notes: Notes) -> Resu
     if built.names_are_shared {
         notes.changed("there are more than 64 different routes: requests share names by the beginning of their paths");
     }
+    notes.keep_secrets_of(&built.profile.all_requests().collect::<Vec<_>>(), &built.asleep);
     let base_url = found.base_url.clone();
     let text = emit::emit(file, &found, &built, &notes)?;
     if text.len() as u64 > MAX_BYTES {

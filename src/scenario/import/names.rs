@@ -73,8 +73,8 @@ pub(super) fn unique(text: &str, taken: &HashSet<Name>) -> Result<Name, ImportEr
 /// The segments of a path, ids replaced by `id`.
 pub(super) fn route(path: &str) -> Vec<String> {
     let path = path.split('?').next().unwrap_or_default();
-    let segments = path.split('/').filter(|segment| !segment.is_empty());
-    segments.map(|segment| if is_id(segment) { "id".to_owned() } else { decoded(segment) }).collect()
+    let segments = path.split('/').filter(|segment| !segment.is_empty()).map(decoded);
+    segments.map(|segment| if is_id(&segment) { "id".to_owned() } else { segment }).collect()
 }
 
 /// Whether a segment names one thing of many: a number, a UUID, something with many digits, an address.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::scenario::profile::Request;
+
 /// The most kinds of what was left out that are told one by one.
 const MOST_KINDS: usize = 40;
 /// What stands for all further ones.
@@ -41,6 +43,25 @@ impl Notes {
     /// The environment variable `name` stands for a secret, which was found at `place`.
     pub(super) fn secret(&mut self, name: &str, place: &str) {
         self.secrets.entry(name.to_owned()).or_insert_with(|| plain(place));
+    }
+
+    /// Forgets the secrets of requests that were left out in the end, and marks those of requests that sleep.
+    pub(super) fn keep_secrets_of(&mut self, awake: &[&Request], asleep: &[Request]) {
+        let holds = |request: &Request, name: &str| {
+            let secret = format!("${{env:{name}}}");
+            let mut headers = request.headers.values();
+            request.path.contains(&secret)
+                || request.body.as_ref().is_some_and(|body| body.contains(&secret))
+                || headers.any(|value| value.contains(&secret))
+        };
+        self.secrets.retain(|name, place| {
+            let wanted = awake.iter().any(|request| holds(request, name));
+            let later = asleep.iter().any(|request| holds(request, name));
+            if later && !wanted {
+                place.push_str(" (only for what is commented out)");
+            }
+            wanted || later
+        });
     }
 
     /// What is not in the profile, one sentence each.

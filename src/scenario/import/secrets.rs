@@ -65,13 +65,10 @@ impl Hider {
             return self.pairs(body, "form field", notes);
         }
         if let Ok(mut json) = serde_json::from_str::<Value>(body) {
-            let before = self.known.len();
-            return match self.json(&mut json, notes) {
-                true => unmark(&literal(&json.to_string())),
-                false => {
-                    debug_assert_eq!(before, self.known.len(), "nothing was hidden");
-                    literal(body)
-                }
+            return match self.json(&mut json, "body token", false, notes) {
+                true => literal(&json.to_string()).replace(OPEN, "${env:").replace(CLOSE, "}"),
+                // What holds no secret keeps its form.
+                false => literal(body),
             };
         }
         if !body.is_empty() {
@@ -83,6 +80,10 @@ impl Hider {
 
     /// A secret: its variable, as a template. `what` it is for gives the name, `place` tells people.
     pub fn hide(&mut self, what: &str, secret: &str, place: &str, notes: &mut Notes) -> String {
+        format!("${{env:{}}}", self.variable(what, secret, place, notes))
+    }
+
+    fn variable(&mut self, what: &str, secret: &str, place: &str, notes: &mut Notes) -> String {
         let stem = variable(what);
         let known = self.known.iter().find(|(of, value, _)| *of == stem && value == secret);
         let name = match known {
@@ -97,7 +98,7 @@ impl Hider {
             }
         };
         notes.secret(&name, place);
-        format!("${{env:{name}}}")
+        name
     }
 
     /// `a=1&b=2`, values of secrets hidden.
@@ -113,36 +114,31 @@ impl Hider {
         pairs.collect::<Vec<_>>().join("&")
     }
 
-    /// Puts marks in place of secrets; whether there were any.
-    fn json(&mut self, value: &mut Value, notes: &mut Notes) -> bool {
-        match value {
-            Value::Object(map) => map.iter_mut().fold(false, |found, (key, value)| {
-                let secret = match value {
-                    Value::String(text) => (is_sensitive(key) || looks_secret(text)).then(|| text.clone()),
-                    Value::Number(number) => is_sensitive(key).then(|| number.to_string()),
-                    _ => None,
-                };
-                let hidden = secret.filter(|secret| !secret.is_empty()).map(|secret| {
-                    let name = self.hide(key, &secret, &format!("body field {key}"), notes);
-                    let name = name.trim_start_matches("${env:").trim_end_matches('}');
-                    *value = Value::String(format!("{OPEN}{name}{CLOSE}"));
-                });
-                hidden.is_some() || self.json(value, notes) || found
-            }),
-            Value::Array(items) => items.iter_mut().fold(false, |found, item| self.json(item, notes) || found),
-            Value::String(text) if looks_secret(text) => {
-                let name = self.hide("body token", &text.clone(), "a value in a body", notes);
-                let name = name.trim_start_matches("${env:").trim_end_matches('}');
-                *text = format!("{OPEN}{name}{CLOSE}");
-                true
+    /// Puts marks in place of secrets; whether there were any. `key` is what leads to the value; everything below a key
+    /// that is `sensitive` is a secret.
+    fn json(&mut self, value: &mut Value, key: &str, sensitive: bool, notes: &mut Notes) -> bool {
+        let mut found = false;
+        let secret = match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    found |= self.json(value, key, sensitive || is_sensitive(key), notes);
+                }
+                return found;
             }
-            _ => false,
-        }
+            Value::Array(items) => {
+                for item in items {
+                    found |= self.json(item, key, sensitive, notes);
+                }
+                return found;
+            }
+            Value::String(text) if !text.is_empty() && (sensitive || looks_secret(text)) => text.clone(),
+            Value::Number(number) if sensitive => number.to_string(),
+            _ => return false,
+        };
+        let variable = self.variable(key, &secret, &format!("body field {key}"), notes);
+        *value = Value::String(format!("{OPEN}{variable}{CLOSE}"));
+        true
     }
-}
-
-fn unmark(text: &str) -> String {
-    text.replace(OPEN, "${env:").replace(CLOSE, "}")
 }
 
 /// The name of a variable: `X_API_KEY`.
@@ -162,7 +158,11 @@ pub(super) fn variable(what: &str) -> String {
         }
     }
     let name = name.trim_end_matches('_');
-    if name.starts_with(|c: char| c.is_ascii_alphabetic()) { name.to_owned() } else { format!("SECRET_{name}") }
+    match name.chars().next() {
+        None => "SECRET".to_owned(),
+        Some(first) if first.is_ascii_alphabetic() => name.to_owned(),
+        Some(_) => format!("SECRET_{name}"),
+    }
 }
 
 /// Whether what has this name is likely to be a secret.
@@ -236,6 +236,10 @@ mod tests {
         assert_eq!(
             body(r#"{"user": {"name": "jo ${x}", "password": "hunter2", "pin": 42}}"#, json),
             r#"{"user":{"name":"jo $${x}","password":"${env:PASSWORD}","pin":"${env:PIN}"}}"#
+        );
+        assert_eq!(
+            body(r#"{"tokens": ["a", {"x": "b"}], "list": [{"secret": "c"}, {"secret": "c"}]}"#, None),
+            r#"{"list":[{"secret":"${env:SECRET}"},{"secret":"${env:SECRET}"}],"tokens":["${env:TOKENS}",{"x":"${env:X}"}]}"#
         );
         assert_eq!(body("user=jo&password=x%26y", None), "user=jo&password=${env:PASSWORD_2}");
         assert_eq!(body("<a/>", Some("text/xml")), "<a/>");

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::draft::{Draft, Found, Traffic, is_header, is_of_connection, join_headers, method};
 use super::secrets::Hider;
 use super::url::Address;
-use super::{ImportError, Input, MOST_BODY, MOST_REQUESTS, Notes, Options, count, hosts};
+use super::{ImportError, Input, MOST_BODY, MOST_HEADERS, MOST_REQUESTS, Notes, Options, count, hosts};
 
 /// A target, before it is a draft.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,12 +29,19 @@ pub(super) fn read(input: &Input<'_>, options: &Options, notes: &mut Notes) -> R
         return Err(ImportError::new("there is no target", "a target is a line like `GET http://host/path`"));
     }
     let all = targets.len();
+    let addressed = |target: Target| match Address::parse(&target.url) {
+        Ok(address) => Ok((target, address)),
+        Err(why) => Err(wrong(target.line, why, "look at this line")),
+    };
+    let mut targets = targets.into_iter().map(addressed).collect::<Result<Vec<_>, _>>()?;
+    // Hosts first: what is left out needs no variables for its secrets.
+    let host = options.host.as_deref();
+    let base_url = hosts::keep(&mut targets, |(_, address)| Some(&address.origin), host, notes)?;
     let mut hider = Hider::default();
     let mut drafts = Vec::new();
-    for target in targets {
-        drafts.extend(draft(target, &mut hider, notes)?);
+    for (target, address) in targets {
+        drafts.extend(draft(target, &address, &mut hider, notes)?);
     }
-    let base_url = hosts::keep(&mut drafts, |draft| draft, options.host.as_deref(), notes)?;
     let drafts = merged(drafts, notes);
     if drafts.is_empty() {
         return Err(ImportError::new("no target is left to be sent", left_out(notes)));
@@ -50,6 +57,10 @@ pub(super) fn read(input: &Input<'_>, options: &Options, notes: &mut Notes) -> R
         traffic: Traffic::Requests(drafts),
         asleep: Vec::new(),
     })
+}
+
+fn wrong(line: usize, what: &str, hint: &str) -> ImportError {
+    ImportError::new(what, format!("a target is like `GET http://host/path`: {hint}")).at(line, 1)
 }
 
 /// Why nothing is left, as a hint.
@@ -79,13 +90,15 @@ fn merged(drafts: Vec<Draft>, notes: &mut Notes) -> Vec<Draft> {
     distinct
 }
 
-fn draft(target: Target, hider: &mut Hider, notes: &mut Notes) -> Result<Option<Draft>, ImportError> {
-    let wrong = |what: &str, hint: &str| {
-        ImportError::new(what, format!("a target is like `GET http://host/path`: {hint}")).at(target.line, 1)
-    };
-    let method = method(&target.method)
-        .ok_or_else(|| wrong("the method is none of ours", "GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS"))?;
-    let address = Address::parse(&target.url).map_err(|why| wrong(why, "look at this line"))?;
+fn draft(
+    target: Target,
+    address: &Address,
+    hider: &mut Hider,
+    notes: &mut Notes,
+) -> Result<Option<Draft>, ImportError> {
+    let line = target.line;
+    let methods = "GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS";
+    let method = method(&target.method).ok_or_else(|| wrong(line, "the method is none of ours", methods))?;
     let Ok(body) = String::from_utf8(target.body) else {
         notes.left_out("target whose body is not text (UTF-8): a profile is text");
         return Ok(None);
@@ -94,7 +107,7 @@ fn draft(target: Target, hider: &mut Hider, notes: &mut Notes) -> Result<Option<
         notes.left_out(format!("target with a body over {} KiB", MOST_BODY >> 10));
         return Ok(None);
     }
-    let mut draft = Draft::new(method, &address, hider.path(&address.path, notes));
+    let mut draft = Draft::new(method, address, hider.path(&address.path, notes));
     let mut headers = target.headers;
     headers.retain(|(name, _)| !is_of_connection(name));
     if let Some(userinfo) = &address.userinfo {
@@ -103,7 +116,10 @@ fn draft(target: Target, hider: &mut Hider, notes: &mut Notes) -> Result<Option<
     let headers = join_headers(headers);
     if let Some((name, _)) = headers.iter().find(|(name, value)| !is_header(name, value)) {
         let name = super::notes::plain(name);
-        return Err(wrong(&format!("`{name}` is not a header"), "then lines like `Name: value`"));
+        return Err(wrong(line, &format!("`{name}` is not a header"), "then lines like `Name: value`"));
+    }
+    if headers.len() > MOST_HEADERS {
+        return Err(wrong(line, &format!("it has more than {MOST_HEADERS} headers"), "take some away"));
     }
     let media = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     draft.body = (!body.is_empty()).then(|| hider.body(&body, media.map(|(_, value)| value.as_str()), notes));

@@ -32,7 +32,7 @@ pub(super) fn read(input: &Input<'_>, options: &Options, notes: &mut Notes) -> R
     let document = Document::parse(input.text)?;
     let mut context = Context { document: &document, hider: Hider::default(), notes };
     let mut drafts = operations(&mut context)?;
-    let base_url = hosts::keep(&mut drafts, |draft| draft, options.host.as_deref(), notes)?;
+    let base_url = hosts::keep(&mut drafts, |draft| draft.origin.as_deref(), options.host.as_deref(), notes)?;
     for _ in drafts.drain(MOST_REQUESTS.min(drafts.len())..) {
         notes.left_out(format!("operation beyond the first {MOST_REQUESTS}"));
     }

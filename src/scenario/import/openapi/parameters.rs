@@ -71,6 +71,9 @@ pub(super) fn read(
                 found.headers.push((name.to_owned(), value));
             }
             "cookie" => {
+                if !is_header(name, "") {
+                    return Err(format!("`{}` is not the name of a cookie", super::super::notes::plain(name)));
+                }
                 let value = context.hider.hide(name, "", &format!("cookie {name}"), context.notes);
                 found.headers.push(("Cookie".to_owned(), format!("{name}={value}")));
             }
@@ -113,7 +116,7 @@ fn value(context: &Context<'_>, name: &str, parameter: &Value, remarks: &mut Vec
         Source::Documented(text) => Ok(component(&text)),
         Source::MadeUp(template) => {
             let name = super::super::notes::plain(name);
-            remarks.push(format!("`{name}` is made up: put in values that exist, or let it expect a miss."));
+            remarks.push(format!("`{name}` is made up: put in values that the service knows."));
             Ok(if template.starts_with("${") { template } else { component(&template) })
         }
     }
@@ -171,10 +174,10 @@ pub(super) fn example(context: &Context<'_>, of: &Value) -> Result<Option<Value>
     if let Some(example) = of.get("example") {
         return Ok(Some(example.clone()));
     }
-    if let Some(first) = of.get("examples").and_then(Value::as_object).and_then(|all| all.values().next()) {
-        if let Some(value) = context.document.resolve(first)?.get("value") {
-            return Ok(Some(value.clone()));
-        }
+    if let Some(first) = of.get("examples").and_then(Value::as_object).and_then(|all| all.values().next())
+        && let Some(value) = context.document.resolve(first)?.get("value")
+    {
+        return Ok(Some(value.clone()));
     }
     let Some(schema) = of.get("schema") else { return Ok(None) };
     let schema = context.document.resolve(schema)?;

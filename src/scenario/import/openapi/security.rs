@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::draft::Draft;
+use super::super::draft::{Draft, is_header};
 use super::super::url::component;
 use super::Context;
 
@@ -61,6 +61,9 @@ fn scheme(context: &Context<'_>, name: &str) -> Result<Place, String> {
         ("http", "bearer", _) => Ok(Place::Authorization("Bearer", "a token")),
         ("http", "basic", _) => Ok(Place::Authorization("Basic", "base64 of user:password")),
         ("oauth2" | "openIdConnect", _, _) => Ok(Place::Authorization("Bearer", "an access token")),
+        ("apiKey", _, "header" | "cookie") if !is_header(text("name"), "") => {
+            Err(format!("security scheme `{shown}`: its `name` is not one of a header or a cookie"))
+        }
         ("apiKey", _, "header") => Ok(Place::Header(text("name").to_owned())),
         ("apiKey", _, "query") => Ok(Place::Query(text("name").to_owned())),
         ("apiKey", _, "cookie") => Ok(Place::Cookie(text("name").to_owned())),
