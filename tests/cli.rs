@@ -101,7 +101,7 @@ fn what_a_team_has_becomes_a_profile_that_passes_check() {
         .success()
         .stderr(contains("static asset").and(contains("X_CSRF_TOKEN")).and(contains("hunter2").not()));
     import("petstore.yaml").args(["--as", "openapi", "--include-writes"]).assert().success();
-    import("orders-api.json").args(["--name", "api"]).assert().success().stderr(contains("does not name"));
+    import("orders-api.json").args(["--name", "api"]).assert().success().stderr(contains("names no host"));
     let profiles = home.path().join("loadprofiles");
     simulacro().arg("check").arg(&profiles).assert().success().stdout(contains("4 files checked: no problem"));
     // Nothing is overwritten unless it is asked for, and nothing is written when something is wrong.

@@ -79,6 +79,8 @@ pub fn import(folder: &Path, file: &Path, args: &ImportArgs) -> Result<String, I
         Some(name) => name.clone(),
         None => name_of(file).ok_or_else(|| InitError::Nameless(file.to_owned()))?,
     };
+    // Without the `./` that nobody typed.
+    let folder = folder.strip_prefix(".").unwrap_or(folder);
     let path = folder.join("loadprofiles").join(format!("{name}.yaml"));
     if !args.force && path.symlink_metadata().is_ok() {
         return Err(InitError::ProfileExists(path));
@@ -123,15 +125,13 @@ fn summary(path: &Path, imported: &Imported) -> String {
     part("look at this:", notes.all_changed().map(str::to_owned).collect());
     let secrets = notes.all_secrets().map(|(name, place)| format!("{name}: {place}"));
     part("secrets are not copied; set these variables for a run:", secrets.collect());
-    let base = imported.base_url.as_deref().unwrap_or("http://HOST, which the input does not name");
-    let _ = writeln!(said, "the base URL was {base}; a profile has none, so say it where it is used:");
-    let _ = writeln!(
-        said,
-        "  load: [{{ name: {}, profile: {}, base_url: \"{}\" }}]",
-        imported.profile.name,
-        path.display(),
-        imported.base_url.as_deref().unwrap_or("http://HOST")
-    );
+    let _ = match &imported.base_url {
+        Some(url) => writeln!(said, "the base URL was {url}; a profile has none, so say it where it is used:"),
+        None => writeln!(said, "the input names no host, and a profile has none: say it where it is used:"),
+    };
+    let base_url = imported.base_url.as_deref().unwrap_or("http://HOST");
+    let (name, profile) = (&imported.profile.name, path.display());
+    let _ = writeln!(said, "  load: [{{ name: {name}, profile: {profile}, base_url: \"{base_url}\" }}]");
     said
 }
 

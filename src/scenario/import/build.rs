@@ -32,9 +32,8 @@ pub(super) fn build(name: &Name, found: &Found) -> Result<Built, ImportError> {
         Traffic::Requests(drafts) => drafts.iter().collect(),
         Traffic::Walks(walks) => walks.iter().flat_map(|walk| &walk.steps).collect(),
     };
-    let all: Vec<&Draft> = active.iter().copied().chain(&found.asleep).collect();
-    let (names, names_are_shared) = names::assign(&all)?;
-    let mut requests = all.iter().zip(&names).map(|(draft, name)| request(draft, name));
+    let (names, names_are_shared) = names::assign(&active)?;
+    let mut requests = active.iter().zip(&names).map(|(draft, name)| request(draft, name));
     let mut profile = json!({ "simulacro_profile": PROFILE_VERSION, "name": name, "title": found.title });
     match &found.traffic {
         Traffic::Requests(drafts) => {
@@ -53,7 +52,11 @@ pub(super) fn build(name: &Name, found: &Found) -> Result<Built, ImportError> {
             profile["journeys"] = Value::Array(journeys);
         }
     }
-    let asleep = requests.map(typed).collect::<Result<Vec<Request>, _>>()?;
+    // Apart from the others, so that what sleeps takes no names.
+    let asleep: Vec<&Draft> = found.asleep.iter().collect();
+    let (names, _) = names::assign(&asleep)?;
+    let asleep = asleep.iter().zip(&names).map(|(draft, name)| typed(request(draft, name)));
+    let asleep = asleep.collect::<Result<Vec<Request>, _>>()?;
     Ok(Built { profile: typed(profile)?, asleep, names_are_shared })
 }
 

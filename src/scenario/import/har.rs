@@ -372,7 +372,7 @@ fn by_page(steps: Vec<Step>, pages: Vec<Page>, name: &str, notes: &mut Notes) ->
     walks.collect()
 }
 
-/// A journey. Its think times are spread evenly, from the shortest pause of the recording up, with the recording's mean.
+/// A journey. Its think times are spread evenly, from the shortest pause of the recording up, around the mean of all.
 fn walk(name: String, mut steps: Vec<Step>, notes: &mut Notes) -> Walk {
     for _ in steps.drain(MOST_REQUESTS.min(steps.len())..) {
         notes.left_out(format!("request beyond the first {MOST_REQUESTS} of a journey"));

@@ -32,12 +32,16 @@ pub(super) fn read(input: &Input<'_>, options: &Options, notes: &mut Notes) -> R
     let document = Document::parse(input.text)?;
     let mut context = Context { document: &document, hider: Hider::default(), notes };
     let mut drafts = operations(&mut context)?;
-    let base_url = hosts::keep(&mut drafts, |draft| draft.origin.as_deref(), options.host.as_deref(), notes)?;
-    for _ in drafts.drain(MOST_REQUESTS.min(drafts.len())..) {
-        notes.left_out(format!("operation beyond the first {MOST_REQUESTS}"));
-    }
-    let (awake, asleep): (Vec<Draft>, Vec<Draft>) =
+    let host = options.host.as_deref();
+    let base_url = hosts::keep(&mut drafts, |draft| draft.origin.as_deref(), host, context.notes)?;
+    let (mut awake, mut asleep): (Vec<Draft>, Vec<Draft>) =
         drafts.into_iter().partition(|draft| options.writes || !draft.writes());
+    let room = MOST_REQUESTS.saturating_sub(awake.len());
+    let beyond = awake.drain(MOST_REQUESTS.min(awake.len())..).chain(asleep.drain(room.min(asleep.len())..));
+    for _ in beyond {
+        context.notes.left_out(format!("operation beyond the first {MOST_REQUESTS}"));
+    }
+    let notes = context.notes;
     if !asleep.is_empty() {
         let writes = count(asleep.len(), "operation");
         notes.changed(format!(

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::super::MOST_BODY;
 use super::super::draft::{Draft, join_headers, literal, method};
-use super::super::names;
 use super::super::url::{Address, component};
 use super::sample::Sampler;
 use super::{Context, parameters, security};
@@ -33,7 +32,7 @@ pub(super) fn draft(
         method,
         origin: server.origin,
         path: format!("{}{}", server.prefix, found.path),
-        route: names::route(&path.replace(['{', '}'], "")),
+        route: path.split('/').filter(|part| !part.is_empty()).map(|part| part.replace(['{', '}'], "")).collect(),
         label: operation.get("operationId").and_then(Value::as_str).map(str::to_owned),
         headers: found.headers,
         body: None,
