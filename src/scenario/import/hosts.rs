@@ -4,6 +4,9 @@ use super::draft::Draft;
 use super::url::host_of;
 use super::{ImportError, Notes, count};
 
+/// How many other hosts are told one by one: a page of news asks fifty.
+const MOST_HOSTS: usize = 6;
+
 /// Keeps the requests of the host that was asked for, or of the most frequent one (of two, the first); returns its
 /// origin. The others are told.
 ///
@@ -34,11 +37,13 @@ pub(super) fn keep<T>(
             Some(found.ok_or_else(nothing)?.0.clone())
         }
     };
-    for (origin, times) in origins.iter().filter(|(origin, _)| Some(origin) != kept.as_ref()) {
-        let host = host_of(origin);
-        for _ in 0..*times {
-            notes.left_out(format!("request to {origin}: a profile has one host (`--host {host}` keeps that one)"));
-        }
+    let others: Vec<_> = origins.iter().filter(|(origin, _)| Some(origin) != kept.as_ref()).collect();
+    for (nth, (origin, times)) in others.iter().enumerate() {
+        let why = match nth < MOST_HOSTS {
+            true => format!("request to {origin}: a profile has one host (`--host` keeps another)"),
+            false => format!("request to {} more hosts", others.len() - MOST_HOSTS),
+        };
+        (0..*times).for_each(|_| notes.left_out(why.as_str()));
     }
     all.retain(|one| origin(one).is_none_or(|origin| Some(origin) == kept.as_deref()));
     Ok(kept)

@@ -108,8 +108,13 @@ fn request_body(context: &mut Context<'_>, body: &Value, draft: &mut Draft) -> R
         content.into_iter().flatten().filter_map(|(media, of)| Some((rank(media)?, media, of))).min_by_key(|b| b.0);
     let Some((rank, media, of)) = best else {
         let kinds: Vec<_> = content.into_iter().flatten().map(|(media, _)| media.as_str()).collect();
-        let why = format!("its body is {}: no example is made up for that", kinds.join(", "));
-        return if required { Err(why) } else { Ok(()) };
+        let kinds = super::super::notes::plain(&kinds.join(", "));
+        let why = format!("its body is {kinds}: no example is made up for that");
+        if required {
+            return Err(why);
+        }
+        draft.remarks.push(format!("It is sent without a body; {why}."));
+        return Ok(());
     };
     let schema = of.get("schema").unwrap_or(&Value::Null);
     let example = parameters::example(context, of)?;
