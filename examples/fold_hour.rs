@@ -69,6 +69,8 @@ fn plan() -> Result<Plan, Box<dyn std::error::Error>> {
         simulated: true,
         allow_commands: false,
         host: String::new(),
+        load: None,
+        retry_of: None,
     })
 }
 

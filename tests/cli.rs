@@ -70,7 +70,7 @@ fn the_catalogue_has_every_kind_and_its_fields() {
 
 #[test]
 fn schemas_man_page_and_completions_are_printed() {
-    for which in ["scenario", "profile", "result"] {
+    for which in ["scenario", "profile", "result", "comparison", "baseline"] {
         let printed = simulacro().args(["schema", which]).assert().success();
         serde_json::from_slice::<serde_json::Value>(&printed.get_output().stdout).unwrap();
     }

@@ -48,6 +48,8 @@ faults:
         simulated: true,
         allow_commands: true,
         host: "test".into(),
+        load: None,
+        retry_of: None,
     })
 }
 

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod check;
+mod compare;
 mod demo;
 mod doctor;
 mod drill;
@@ -46,6 +47,7 @@ fn run_verb(verb: Verb) -> Exit {
         Verb::Recover(args) => recover::recover(&args),
         Verb::Report(args) => report::report(&args),
         Verb::Judge(args) => judge::judge(&args),
+        Verb::Compare(args) => compare::compare(&args),
         Verb::Doctor(args) => doctor::doctor(&args),
         Verb::Check(args) => {
             let checked = check::check(&args.paths, &args.vars);
@@ -61,6 +63,8 @@ fn run_verb(verb: Verb) -> Exit {
                 SchemaKind::Scenario => schema::SchemaOf::Scenario,
                 SchemaKind::Profile => schema::SchemaOf::Profile,
                 SchemaKind::Result => schema::SchemaOf::Result,
+                SchemaKind::Comparison => schema::SchemaOf::Comparison,
+                SchemaKind::Baseline => schema::SchemaOf::Baseline,
             };
             said(schema::schema(of, &mut io::stdout()), Exit::Ok)
         }

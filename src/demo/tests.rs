@@ -235,6 +235,8 @@ mod drilled {
             simulated: false,
             allow_commands: false,
             host: text(),
+            load: None,
+            retry_of: None,
         }
     }
 

@@ -43,6 +43,7 @@ impl Observers {
                 profile: profile.clone(),
                 seed: plan.seed,
                 epoch: world.clock.raw_of(Offset::ZERO),
+                not_before: 0,
                 log: plan.dir.join(format!("load-{}.log", file_name(&load.name))),
             };
             let (reports, received) = mpsc::channel(LINES);

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Scenario;
-use super::profile::Profile;
+use super::profile::{ErrorBudget, LoadThreshold, Profile};
 use crate::model::{Name, RunId};
 
 /// Version of the plan's format.
@@ -21,7 +22,7 @@ pub struct Plan {
     pub run: RunId,
     /// The scenario's file, as given.
     pub file: PathBuf,
-    /// SHA-256 of the resolved scenario, hex.
+    /// SHA-256 of the scenario with its variables and load profiles, hex: runs of one scenario have the same.
     pub digest: String,
     /// SHA-256 of its objectives, hex.
     pub objectives_digest: String,
@@ -39,4 +40,31 @@ pub struct Plan {
     pub allow_commands: bool,
     /// Name of the machine.
     pub host: String,
+    /// What `simulacro load` is judged by; none in a drill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadPlan>,
+    /// The run that this one repeats, because it was inconclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<RetryOf>,
+}
+
+/// What a load alone is judged by. Thresholds of stages stand in the profiles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadPlan {
+    /// The load profile's name.
+    pub profile: Name,
+    /// Its thresholds.
+    pub thresholds: Vec<LoadThreshold>,
+    /// Its error budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_budget: Option<ErrorBudget>,
+}
+
+/// An inconclusive run that was repeated. There is never more than one repetition, and never a silent one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RetryOf {
+    /// The first run; its folder is kept.
+    pub run: RunId,
+    /// What was said of it: why it was inconclusive.
+    pub why: String,
 }

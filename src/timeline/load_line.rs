@@ -17,7 +17,7 @@ use crate::scenario::profile::Profile;
 pub use crate::scenario::profile::LoadModel;
 
 /// Version of the protocol; a worker of another version is refused.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Length of a window in milliseconds: a tenth of a second, so that a phase or a fault cuts between windows cleanly.
 pub const WINDOW_MS: u64 = 100;
@@ -41,6 +41,9 @@ pub struct Assignment {
     pub seed: u64,
     /// Raw time at which window 0 begins; a multiple of windows before the run's offset 0.
     pub epoch: i64,
+    /// Raw time that the profile's `start_time` counts from; when that is past, it counts from the worker's own start.
+    #[serde(default)]
+    pub not_before: i64,
     /// File that receives whatever libraries print.
     pub log: PathBuf,
 }
@@ -66,6 +69,14 @@ pub enum WorkerOrder {
         /// Longest wait in milliseconds.
         grace_ms: u64,
     },
+    /// From a raw time on, keep to a constant rate, whatever the schedule says; open models only. Sent at least 100 ms
+    /// before that time, so that all lanes of the worker turn at the same request.
+    Hold {
+        /// Requests per second.
+        per_second: u32,
+        /// Raw nanoseconds.
+        from: i64,
+    },
 }
 
 /// What a worker says of itself.
@@ -81,8 +92,10 @@ pub struct Hello {
     pub model: LoadModel,
     /// The executor, in the words of the profile.
     pub executor: String,
-    /// The rate it will try to keep, per second; none for a closed model.
+    /// The rate it will try to keep, per second; none for a closed model and for a rate that changes.
     pub asked_rate: Option<f64>,
+    /// Raw time from which its requests are meant to start: stages count from here.
+    pub start: i64,
 }
 
 /// Part of what happened to the requests of one name whose *intended* start lies in one window.
@@ -120,6 +133,13 @@ pub struct WindowLine {
     /// Histogram of failures, likewise.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hist_err: String,
+    /// Histogram of successes from their actual start to the last byte (service time), likewise; empty in a closed
+    /// model, where it is the same.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hist_service: String,
+    /// Starts more than 10 ms behind their intended time.
+    #[serde(default)]
+    pub late: u64,
     /// Values that were longer than 600 s and count as 600 s.
     #[serde(default)]
     pub saturated: u64,

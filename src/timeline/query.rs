@@ -7,11 +7,14 @@
 use super::fold::Timeline;
 use super::latency::Hist;
 use super::load::LoadTrack;
-use super::probes::{ProbeTrack, Seen};
+use super::probes::{Look, ProbeTrack, Seen};
 use crate::model::{Condition, Delta, Metric, Offset};
 
 /// One second.
 const SECOND: Delta = Delta::from_millis(1_000);
+
+/// A probe that looks less than once a second still speaks of now after so many of its intervals.
+const LOOKS: i64 = 3;
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -179,36 +182,45 @@ pub fn sample(condition: &Condition, timeline: &Timeline, from: Offset, to: Offs
     sample
 }
 
-/// `stream.ok`: the last look, or the last second of load, was good.
+/// `stream.ok`: the newest look of the last second that was really seen, or the last second of load, was good.
+///
+/// One look that a busy machine could not make, or that is still waited for, takes nothing back from what was seen
+/// just before; but what is older than a second says nothing of now.
 fn ok_now(condition: &Condition, timeline: &Timeline, from: Offset, to: Offset) -> Measure {
     let name = condition.stream.as_ref();
     let probe = name.and_then(|name| timeline.probes.get(name));
     let load = name.and_then(|name| timeline.loads.get(name));
-    let last = match (probe, load) {
-        (Some(probe), _) => {
-            let told = |look: &&_| !matches!(look, crate::timeline::probes::Look { seen: Seen::Waiting, .. });
-            probe.between(from, to).iter().rev().find(told).and_then(|look| match look.seen {
-                Seen::Good => Some(true),
-                Seen::Bad => Some(false),
-                _ => None,
-            })
-        }
+    let (last, why) = match (probe, load) {
+        (Some(probe), _) => match newest_seen(probe, from, to) {
+            // The same reason is kept once a second, so that of this look may stand up to a second before it.
+            Some(look) if look.seen == Seen::Bad => {
+                (Some(false), probe.reason_between((look.intended - SECOND).max(from), to))
+            }
+            look => (look.map(|_| true), None),
+        },
         (None, Some(load)) => {
             let end = to.min(load.told());
             let counts = load.counts((end - SECOND).max(from), end);
-            (counts.seen() > 0 && counts.not_sent == 0).then(|| counts.bad() == 0)
+            let seen = counts.seen() > 0 && counts.not_sent == 0 && to.since(end) <= SECOND;
+            (seen.then(|| counts.bad() == 0), None)
         }
-        (None, None) => None,
+        (None, None) => (None, None),
     };
-    let words = match last {
-        Some(true) => "good".into(),
-        Some(false) => {
-            let why = probe.and_then(|p| p.reason_between(from, to));
-            why.map_or("bad".into(), |why| format!("bad: {why}"))
-        }
-        None => "nothing was seen".into(),
+    let words = match (last, why) {
+        (Some(true), _) => "good".into(),
+        (Some(false), None) => "bad".into(),
+        (Some(false), Some(why)) => format!("bad: {why}"),
+        (None, _) => "nothing was seen just now".into(),
     };
     Measure { value: last.map(f64::from), held: last, words }
+}
+
+/// The newest look intended in [`from`, `to`) that saw something, good or bad. None when it had ended before the last
+/// second, or the last [`LOOKS`] intervals where those are longer.
+fn newest_seen(probe: &ProbeTrack, from: Offset, to: Offset) -> Option<Look> {
+    let back = SECOND.max(Delta(probe.every.nanos().saturating_mul(LOOKS)));
+    let seen = |look: &&Look| matches!(look.seen, Seen::Good | Seen::Bad);
+    probe.between(from, to).iter().rev().find(seen).filter(|look| look.done() >= to - back).copied()
 }
 
 /// A value of a metric for people: `0.25 %`, `182 ms`, `498.2/s`.
@@ -234,4 +246,91 @@ pub fn count(n: u64) -> String {
     let groups: Vec<&str> =
         digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
     groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::phases::Phase;
+    use crate::timeline::event::Sight;
+    use crate::timeline::script::{FINE, OPEN, REFUSED, Script, ms, plan};
+    use proptest::prelude::*;
+
+    fn seen(sight: Seen) -> Sight {
+        match sight {
+            Seen::Good => Sight::Good,
+            Seen::Bad => Sight::Bad { why: "connection refused".into() },
+            _ => Sight::Blind { why: "late".into() },
+        }
+    }
+
+    /// What `p.ok` says at `to`, of looks every `every` milliseconds: what each saw, and how long it took.
+    fn ok(every: i64, to: i64, looks: &[(Seen, i64)]) -> Measure {
+        let plan = plan(&format!("{{name: t, probes: [{{name: p, tcp: {{address: 'a:1'}}, every: {every}ms}}]}}"), &[]);
+        let mut timeline = Timeline::new(&plan);
+        let mut track = ProbeTrack::new(Delta::from_millis(every), Delta::from_millis(5_000));
+        for (n, (sight, took)) in looks.iter().enumerate().filter(|(_, (sight, _))| *sight != Seen::Waiting) {
+            let intended = ms(n as i64 * every);
+            track.push(n as u64, intended, intended + Delta::from_millis(*took), &seen(*sight));
+        }
+        *timeline.probes.values_mut().next().unwrap() = track;
+        measure(&"p.ok".parse().unwrap(), &timeline, Offset::ZERO, ms(to))
+    }
+
+    #[test]
+    fn looks_that_our_side_could_not_make_take_nothing_back() {
+        let mut looks = vec![(Seen::Good, 1); 50];
+        looks.extend([(Seen::Blind, 0), (Seen::Waiting, 0), (Seen::Blind, 0)]);
+        assert_eq!(ok(20, 1_060, &looks).held, Some(true));
+        looks[49] = (Seen::Bad, 1);
+        let bad = ok(20, 1_060, &looks);
+        assert_eq!((bad.held, bad.words.as_str()), (Some(false), "bad: connection refused"));
+    }
+
+    #[test]
+    fn what_was_good_more_than_a_second_ago_is_not_good_now() {
+        let mut looks = vec![(Seen::Good, 1); 50];
+        looks.extend([(Seen::Blind, 0); 51]);
+        let none = ok(20, 2_020, &looks);
+        assert_eq!((none.held, none.words.as_str()), (None, "nothing was seen just now"));
+        // Silence is no better than a blind look: a target that hangs has looks under way and none that ended.
+        assert_eq!(ok(20, 2_020, &looks[..50]).held, None);
+        assert_eq!(ok(20, 1_980, &looks[..50]).held, Some(true));
+        assert_eq!(ok(20, 2_020, &[]).held, None);
+    }
+
+    #[test]
+    fn a_rare_probe_and_a_slow_answer_still_speak_of_now() {
+        assert_eq!(ok(5_000, 14_900, &[(Seen::Good, 20), (Seen::Blind, 0), (Seen::Blind, 0)]).held, Some(true));
+        assert_eq!(ok(5_000, 15_100, &[(Seen::Good, 20), (Seen::Blind, 0), (Seen::Blind, 0)]).held, None);
+        // Every answer takes two seconds: those of the looks in the last second are all still out.
+        assert_eq!(ok(100, 2_500, &[(Seen::Good, 2_000); 6]).held, Some(true));
+    }
+
+    #[test]
+    fn a_stream_that_has_told_nothing_for_a_second_is_not_ok() {
+        let plan = plan("{name: t, load: [{name: steady, profile: p, base_url: u}]}", &[("steady", OPEN)]);
+        let ok = |fare, to| {
+            let mut script = Script::default();
+            script.phase(0, Phase::Baseline).load("steady", 0, 2_000, |_| fare);
+            measure(&"steady.ok".parse().unwrap(), &script.timeline(&plan), Offset::ZERO, ms(to)).held
+        };
+        assert_eq!((ok(FINE, 2_100), ok(REFUSED, 2_100)), (Some(true), Some(false)));
+        assert_eq!((ok(FINE, 4_100), ok(REFUSED, 4_100)), (None, None));
+    }
+
+    proptest! {
+        /// Promise: it never passes what it did not see.
+        #[test]
+        fn ok_only_when_a_look_of_the_last_second_was_good_and_none_after_it_bad(
+            kinds in prop::collection::vec(0u8..4, 0..120), more in 0i64..2_000,
+        ) {
+            let kind = |k: &u8| [Seen::Good, Seen::Bad, Seen::Blind, Seen::Waiting][usize::from(*k)];
+            let looks: Vec<(Seen, i64)> = kinds.iter().map(|k| (kind(k), 3)).collect();
+            let to = looks.len() as i64 * 20 + more;
+            let told = looks.iter().enumerate().rev().find(|(_, (sight, _))| matches!(sight, Seen::Good | Seen::Bad));
+            let fresh = told.filter(|(n, _)| *n as i64 * 20 + 3 >= to - 1_000);
+            prop_assert_eq!(ok(20, to, &looks).held, fresh.map(|(_, (sight, _))| *sight == Seen::Good));
+        }
+    }
 }

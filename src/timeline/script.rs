@@ -50,6 +50,8 @@ pub(crate) fn plan(yaml: &str, profiles: &[(&str, &str)]) -> Plan {
         simulated: true,
         allow_commands: false,
         host: "host".into(),
+        load: None,
+        retry_of: None,
     }
 }
 

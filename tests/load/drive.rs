@@ -41,6 +41,7 @@ pub fn assignment(profile: &str, base_url: &str, folder: &TempDir) -> Assignment
         profile: Profile::from_yaml(profile).unwrap(),
         seed: 42,
         epoch: raw_now(),
+        not_before: 0,
         log: folder.path().join("load-steady.log"),
     }
 }

@@ -26,6 +26,8 @@ fn plan(yaml: &str) -> Arc<Plan> {
         simulated: true,
         allow_commands: true,
         host: "test".into(),
+        load: None,
+        retry_of: None,
     })
 }
 

@@ -111,6 +111,8 @@ fn plan() -> Plan {
         simulated: true,
         allow_commands: false,
         host: "host".into(),
+        load: None,
+        retry_of: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! News as lines of the protocol, none longer than allowed.
 
+use std::sync::Arc;
+
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 
@@ -7,6 +9,7 @@ use super::collector::Update;
 use super::latencies::Latencies;
 use super::outbox::Batch;
 use super::recorder::Tally;
+use super::wire::Trouble;
 use crate::clock::cpu_time;
 use crate::model::Name;
 use crate::timeline::hist::{encode_hist, new_hist};
@@ -15,15 +18,16 @@ use crate::timeline::load_line::{MAX_LINE, WindowLine, WorkerEnd, WorkerLine};
 /// Makes lines, and numbers them.
 pub struct Lines {
     names: Vec<Name>,
+    trouble: Arc<Trouble>,
     seq: u64,
     hist: Histogram<u32>,
     serializer: V2DeflateSerializer,
 }
 
 impl Lines {
-    /// For a worker whose requests have these names.
-    pub fn new(names: Vec<Name>) -> Self {
-        Lines { names, seq: 0, hist: new_hist(), serializer: V2DeflateSerializer::new() }
+    /// For a worker whose requests have these names; `trouble` has words for reasons that need them.
+    pub fn new(names: Vec<Name>, trouble: Arc<Trouble>) -> Self {
+        Lines { names, trouble, seq: 0, hist: new_hist(), serializer: V2DeflateSerializer::new() }
     }
 
     /// Hands each line of a batch, with its line end, to `write`, and stops at the first error.
@@ -88,9 +92,11 @@ impl Lines {
             oldest: update.oldest.map_or(0, |intended| (update.at - intended).max(0) as u64),
             hist_ok: self.encode(&tally.ok),
             hist_err: self.encode(&tally.err),
+            hist_service: self.encode(&tally.service),
+            late: tally.late,
             slots: tally.slots.clone(),
             is_final: update.last,
-            why: tally.why.map(|reason| reason.to_string()),
+            why: tally.why.map(|reason| self.trouble.told(reason)),
         }
     }
 
@@ -105,28 +111,25 @@ impl Lines {
     }
 }
 
-/// Two updates that add up to one: good answers and failures apart, or else half of the latencies each.
+/// Two updates that add up to one: good answers, failures and service times apart, or else half of the latencies each.
 fn halves(update: &Update) -> Option<(Update, Update)> {
-    let Tally { ok, err, .. } = &update.tally;
-    let (first_ok, first_err, second_ok, second_err) = match (ok.is_empty(), err.is_empty()) {
-        (false, false) => (ok.clone(), Latencies::default(), Latencies::default(), err.clone()),
-        (false, true) => {
-            let (low, high) = ok.clone().split()?;
-            (low, Latencies::default(), high, Latencies::default())
-        }
-        (true, false) => {
-            let (low, high) = err.clone().split()?;
-            (Latencies::default(), low, Latencies::default(), high)
-        }
-        (true, true) => return None,
+    let Tally { ok, err, service, .. } = &update.tally;
+    let none = Latencies::default;
+    let [first, second] = match [ok, err, service].map(|part| !part.is_empty()) {
+        [true, true, _] | [true, _, true] => [(ok.clone(), none(), none()), (none(), err.clone(), service.clone())],
+        [false, true, true] => [(none(), err.clone(), none()), (none(), none(), service.clone())],
+        [true, false, false] => ok.clone().split().map(|(a, b)| [(a, none(), none()), (b, none(), none())])?,
+        [false, true, false] => err.clone().split().map(|(a, b)| [(none(), a, none()), (none(), b, none())])?,
+        [false, false, true] => service.clone().split().map(|(a, b)| [(none(), none(), a), (none(), none(), b)])?,
+        [false, false, false] => return None,
     };
-    let mut first = update.clone();
-    first.last = false;
-    first.tally.ok = first_ok;
-    first.tally.err = first_err;
-    let mut second = update.clone();
-    second.tally = Tally { ok: second_ok, err: second_err, ..Tally::default() };
-    Some((first, second))
+    let mut one = update.clone();
+    one.last = false;
+    (one.tally.ok, one.tally.err, one.tally.service) = first;
+    let mut two = update.clone();
+    let (ok, err, service) = second;
+    two.tally = Tally { ok, err, service, ..Tally::default() };
+    Some((one, two))
 }
 
 fn json(line: &WorkerLine) -> String {

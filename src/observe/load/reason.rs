@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::model::grpc::Code;
+
 /// Why a request failed, or did not leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -14,8 +16,16 @@ pub enum Reason {
     Timeout,
     /// The answer was not HTTP.
     Protocol,
+    /// TLS could not be agreed on: a certificate, a name, a version.
+    Tls,
     /// The status was not a good one.
     Status(u16),
+    /// The gRPC status was not a good one.
+    Grpc(u8),
+    /// Something else of the answer was not as expected.
+    Check(Check),
+    /// The answer was larger than the profile allows.
+    TooLarge,
     /// Every sender waited for the target.
     Dropped,
     /// This machine could not send, with the system's error number.
@@ -24,19 +34,46 @@ pub enum Reason {
     Unresolved,
     /// This process was so late that the latency would have been its own.
     TooLate,
-    /// The template's values made something that HTTP does not allow.
+    /// The template's values made something that HTTP does not allow, or a message that the gRPC method does not take.
     NotHttp,
+    /// A data file has no row left.
+    Exhausted,
+    /// A value from an earlier answer is needed, and there is none.
+    NoValue,
+}
+
+/// What of an answer was not as expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// A header.
+    Header,
+    /// The body's text.
+    Body,
+    /// A value in the JSON body.
+    Json,
+    /// The latency.
+    Latency,
+    /// A value that later steps need was not there.
+    Extract,
 }
 
 impl Reason {
     /// Whether the reason lies with us, so that nothing was learnt of the target.
     pub fn is_ours(self) -> bool {
-        matches!(self, Reason::Local(_) | Reason::Unresolved | Reason::TooLate | Reason::NotHttp)
+        matches!(
+            self,
+            Reason::Local(_)
+                | Reason::Unresolved
+                | Reason::TooLate
+                | Reason::NotHttp
+                | Reason::Exhausted
+                | Reason::NoValue
+        )
     }
 
     /// Whether the connection was at fault: the next one is not tried at once.
     pub fn calls_for_rest(self) -> bool {
-        matches!(self, Reason::Connect(_) | Reason::Closed | Reason::Local(_) | Reason::Unresolved)
+        matches!(self, Reason::Connect(_) | Reason::Closed | Reason::Tls | Reason::Local(_) | Reason::Unresolved)
     }
 
     /// What an I/O error while connecting says.
@@ -75,15 +112,38 @@ impl fmt::Display for Reason {
             Reason::Closed => f.write_str("connection closed before the answer was complete"),
             Reason::Timeout => f.write_str("no complete answer within the timeout"),
             Reason::Protocol => f.write_str("the answer is not HTTP"),
+            Reason::Tls => f.write_str("TLS could not be agreed on: certificate, name or version"),
             Reason::Status(status) => write!(f, "status {status}"),
+            Reason::Grpc(code) => match Code::of(u32::from(*code)) {
+                Some(code) => write!(f, "gRPC status {code}"),
+                None => write!(f, "gRPC status {code}"),
+            },
+            Reason::Check(check) => write!(f, "{check}"),
+            Reason::TooLarge => f.write_str("the answer is larger than http.response_limit"),
             Reason::Dropped => {
                 f.write_str("dropped: every sender waits for an answer; raise max_senders to hold longer")
             }
             Reason::Local(code) => write!(f, "not sent: {}", io::Error::from_raw_os_error(*code)),
             Reason::Unresolved => f.write_str("not sent: the target's name could not be resolved"),
             Reason::TooLate => f.write_str("not sent: this machine was too busy to send it in time"),
-            Reason::NotHttp => f.write_str("not sent: its path or headers are not allowed in HTTP"),
+            Reason::NotHttp => {
+                f.write_str("not sent: its values made a path, header or gRPC message that is not allowed")
+            }
+            Reason::Exhausted => f.write_str("not sent: a data file with `order: once` has no row left"),
+            Reason::NoValue => f.write_str("not sent: a value from an earlier answer is missing"),
         }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Check::Header => "a header of the answer is not as expected",
+            Check::Body => "the answer's body is not as expected",
+            Check::Json => "a JSON value of the answer is not as expected",
+            Check::Latency => "the answer was slower than `expect.latency`",
+            Check::Extract => "a value that later steps need is not in the answer",
+        })
     }
 }
 

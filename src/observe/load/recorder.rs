@@ -16,6 +16,9 @@ const SLOT: i64 = SLOT_MS as i64 * 1_000_000;
 /// The length of a window, in nanoseconds.
 const WINDOW: i64 = WINDOW_MS as i64 * 1_000_000;
 
+/// A request that starts later than this is told as late, in nanoseconds.
+pub const LATE: i64 = 10_000_000;
+
 /// Windows and slots on the raw clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
@@ -47,6 +50,10 @@ pub struct Tally {
     pub ok: Latencies,
     /// Latencies of the failures.
     pub err: Latencies,
+    /// Service times of the good answers; empty in a closed model.
+    pub service: Latencies,
+    /// Starts more than [`LATE`] behind their time.
+    pub late: u64,
     /// Slots in which something happened, ordered.
     pub slots: Vec<Slot>,
 }
@@ -67,6 +74,8 @@ pub struct Ticket {
     place: usize,
     name: u16,
     intended: i64,
+    /// When it did start; none in a closed model, where that is when it was meant to.
+    started: Option<i64>,
 }
 
 /// The records of one worker thread.
@@ -78,6 +87,9 @@ pub struct Shard {
 
 #[derive(Debug)]
 struct State {
+    /// The newest window of each name: nearly every request belongs to it, and a map costs more than all its counting.
+    newest: Vec<Option<(u64, Tally)>>,
+    /// Those before it.
     tallies: BTreeMap<Key, Tally>,
     /// Intended start and name of each request under way.
     under_way: Vec<Option<(i64, u16)>>,
@@ -126,6 +138,8 @@ impl Tally {
         self.why = self.why.or(other.why);
         self.ok.absorb(other.ok);
         self.err.absorb(other.err);
+        self.service.absorb(other.service);
+        self.late += other.late;
         for slot in other.slots {
             let mine = self.slot(slot.slot);
             mine.ok += slot.ok;
@@ -154,13 +168,15 @@ impl Tally {
 impl Shard {
     /// An empty shard. `cursor`: the first intended start of an open model; `None` for a closed one.
     pub fn new(grid: Grid, cursor: Option<i64>) -> Self {
-        let state = State { tallies: BTreeMap::new(), under_way: Vec::new(), free: Vec::new(), cursor };
+        let state =
+            State { newest: Vec::new(), tallies: BTreeMap::new(), under_way: Vec::new(), free: Vec::new(), cursor };
         Shard { grid, state: Mutex::new(state) }
     }
 
     /// A request meant to start at `intended` starts `now`.
     pub fn begin(&self, name: u16, intended: i64, now: i64) -> Ticket {
-        self.lock().begin(&self.grid, name, intended, now)
+        let ticket = self.lock().begin(&self.grid, name, intended, now);
+        Ticket { started: Some(now), ..ticket }
     }
 
     /// A request starts now, and was meant to: in a closed model nothing is scheduled. The clock is read behind the
@@ -183,6 +199,9 @@ impl Shard {
             Outcome::Ok => {
                 tally.ok.push(latency);
                 tally.saturated += u64::from(beyond);
+                if let Some(started) = ticket.started {
+                    tally.service.push(micros(now - started).0);
+                }
                 let slot = tally.slot(slot);
                 slot.ok += 1;
                 slot.max_us = slot.max_us.max(latency);
@@ -234,7 +253,7 @@ impl Shard {
     /// Empties the shard.
     pub fn take(&self) -> Taken {
         let mut state = self.lock();
-        let tallies = std::mem::take(&mut state.tallies);
+        let tallies = state.take_tallies();
         let mut pending: BTreeMap<Key, (u64, i64)> = BTreeMap::new();
         for (intended, name) in state.under_way.iter().flatten() {
             let entry = pending.entry((self.grid.window_of(*intended), *name)).or_insert((0, *intended));
@@ -252,7 +271,31 @@ impl Shard {
 
 impl State {
     fn tally(&mut self, grid: &Grid, name: u16, intended: i64) -> &mut Tally {
-        self.tallies.entry((grid.window_of(intended), name)).or_default()
+        let window = grid.window_of(intended);
+        let place = usize::from(name);
+        if self.newest.len() <= place {
+            self.newest.resize_with(place + 1, || None);
+        }
+        match self.newest[place].as_ref().map(|(newest, _)| *newest) {
+            Some(newest) if newest > window => return self.tallies.entry((window, name)).or_default(),
+            Some(newest) if newest == window => {}
+            _ => {
+                if let Some((before, tally)) = self.newest[place].replace((window, Tally::default())) {
+                    self.tallies.insert((before, name), tally);
+                }
+            }
+        }
+        &mut self.newest[place].get_or_insert_with(|| (window, Tally::default())).1
+    }
+
+    fn take_tallies(&mut self) -> BTreeMap<Key, Tally> {
+        let mut tallies = std::mem::take(&mut self.tallies);
+        for (name, newest) in self.newest.iter_mut().enumerate() {
+            if let Some((window, tally)) = newest.take() {
+                tallies.insert((window, name as u16), tally);
+            }
+        }
+        tallies
     }
 
     fn begin(&mut self, grid: &Grid, name: u16, intended: i64, now: i64) -> Ticket {
@@ -261,12 +304,13 @@ impl State {
         tally.intended += 1;
         tally.started += 1;
         tally.late_max = tally.late_max.max(lateness);
+        tally.late += u64::from(lateness > LATE);
         let place = self.free.pop().unwrap_or_else(|| {
             self.under_way.push(None);
             self.under_way.len() - 1
         });
         self.under_way[place] = Some((intended, name));
-        Ticket { place, name, intended }
+        Ticket { place, name, intended, started: None }
     }
 }
 

@@ -59,7 +59,7 @@ impl Path {
             under_way: Vec::new(),
             collector: Collector::new(GRID, start),
             outbox: Outbox::default(),
-            lines: Lines::new(["a", "b", "c"].iter().map(|name| name.parse().unwrap()).collect()),
+            lines: Lines::new(["a", "b", "c"].iter().map(|name| name.parse().unwrap()).collect(), Arc::default()),
             cursor: start,
             now: start,
             written: Vec::new(),
@@ -259,11 +259,11 @@ fn empty_windows_are_told_but_not_those_in_which_the_worker_itself_was_stopped()
 #[test]
 fn a_window_too_large_for_a_line_is_split() {
     let mut path = Path::new();
-    for n in 0..60_000 {
+    for n in 0..60_000u64 {
         let ticket = path.shards[0].begin(0, GRID.epoch, GRID.epoch);
         let outcome = if n % 3 == 0 { Outcome::Bad(Reason::Timeout) } else { Outcome::Ok };
         // Spread over all buckets, so that nothing compresses well.
-        let bits = crate::scenario::profile::mix(n);
+        let bits = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let took = ((bits % 2048 + 1) << ((bits >> 32) % 18)) as i64 * 1000;
         path.shards[0].finish(ticket, outcome, GRID.epoch + took);
     }

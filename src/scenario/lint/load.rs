@@ -2,7 +2,7 @@
 
 use super::Lint;
 use crate::model::Name;
-use crate::scenario::profile::{Executor, LoadModel};
+use crate::scenario::profile::LoadModel;
 
 pub(super) fn check(lint: &mut Lint<'_>) {
     let scenario = lint.scenario;
@@ -33,7 +33,6 @@ pub(super) fn check(lint: &mut Lint<'_>) {
 /// In a drill load runs from warm-up to the end; a profile that stops by itself would look like an outage.
 fn stops_early(lint: &mut Lint<'_>, path: &str, stream: &Name) {
     let Some(executor) = lint.profiles.get(stream).and_then(|p| p.executor()) else { return };
-    let (Executor::ConstantArrivalRate(_) | Executor::ConstantVus(_)) = executor;
     let Some(duration) = executor.duration() else { return };
     let phases = &lint.scenario.phases;
     let before = phases.warmup.get() + phases.baseline.get();

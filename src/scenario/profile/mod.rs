@@ -1,16 +1,38 @@
 //! Load profiles: what a load stream sends, and by which model, as written in YAML.
 //!
-//! A profile has exactly one executor. Open-model executors (`constant_arrival_rate`) start requests on schedule,
-//! whatever the target does, and pick from `requests`. Closed-model executors (`constant_vus`) let a number of users
-//! walk through `journeys`, each waiting for its answers. The words are k6's; its camelCase is accepted.
+//! A profile has exactly one executor, or several named `scenarios` with one each, which run at once. Open-model
+//! executors start requests on schedule, whatever the target does, and pick from `requests`. Closed-model executors let
+//! a number of users walk through `journeys`, each waiting for its answers.
 
+mod data;
+mod executor;
+mod expect;
+mod files;
+mod http;
+mod journey;
+mod names;
 mod request;
+mod rows;
 mod template;
+mod threshold;
 mod validate;
 
-pub use request::{Expect, Method, Request, StatusCodes};
-pub use template::{Rendering, Secrets, Template, TemplateError, mix};
+pub use data::{DataFile, DataOrder};
+pub use executor::{
+    Breakpoint, ConstantArrivalRate, ConstantVus, Executor, LoadModel, PerVuIterations, RampingArrivalRate, RampingVus,
+    Stage,
+};
+pub use expect::{Expect, Extract, StatusCodes};
+pub use http::{Auth, Basic, HttpOptions, HttpVersion, Tls};
+pub use journey::{Journey, WaitTime};
+pub use names::Named;
+pub use request::{GrpcCall, MOST_BODY, Method, Request};
+pub use rows::read_small;
+pub use template::{Form, Part, Template, TemplateError, Value};
+pub use threshold::{ErrorBudget, LoadThreshold};
 pub use validate::{Problem, Severity};
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,10 +41,6 @@ use crate::model::{HumanDuration, Name};
 
 /// The profile format that this program reads.
 pub const PROFILE_VERSION: u32 = 1;
-
-/// The most senders that an open-model executor gets when the profile does not say: one request's memory is about
-/// 20 KB with its connection.
-const MOST_SENDERS_BY_DEFAULT: u64 = 5_000;
 
 /// A load profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,166 +54,97 @@ pub struct Profile {
     /// One line on what the load stands for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// Where the paths begin, for `simulacro load`; in a drill the scenario says it.
+    #[serde(default, alias = "baseUrl", skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
     /// Open model: requests start at a constant rate, whatever the target does.
     #[serde(default, alias = "constantArrivalRate", skip_serializing_if = "Option::is_none")]
     pub constant_arrival_rate: Option<ConstantArrivalRate>,
+    /// Open model: requests start at a rate that follows stages.
+    #[serde(default, alias = "rampingArrivalRate", skip_serializing_if = "Option::is_none")]
+    pub ramping_arrival_rate: Option<RampingArrivalRate>,
+    /// Open model: the rate rises until a condition breaks. For `simulacro load` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakpoint: Option<Breakpoint>,
     /// Closed model: a constant number of users, each going through journeys again and again.
     #[serde(default, alias = "constantVUs", alias = "constantVus", skip_serializing_if = "Option::is_none")]
     pub constant_vus: Option<ConstantVus>,
+    /// Closed model: a number of users that follows stages.
+    #[serde(default, alias = "rampingVUs", alias = "rampingVus", skip_serializing_if = "Option::is_none")]
+    pub ramping_vus: Option<RampingVus>,
+    /// Closed model: users that go through their journey a fixed number of times.
+    #[serde(default, alias = "perVUIterations", alias = "perVuIterations", skip_serializing_if = "Option::is_none")]
+    pub per_vu_iterations: Option<PerVuIterations>,
+    /// When the first request starts, after the load's own start. Default `0s`.
+    #[serde(default, alias = "startTime", skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<HumanDuration>,
+    /// How long requests and users under way may take to finish once the executor's time is over. Default: the timeout.
+    #[serde(default, alias = "gracefulStop", skip_serializing_if = "Option::is_none")]
+    pub graceful_stop: Option<HumanDuration>,
     /// How long one request may take, connecting included, before it counts as failed. Default `10s`.
     #[serde(default = "default_timeout")]
     pub timeout: HumanDuration,
+    /// How requests travel: version, TLS, cookies, who we say that we are.
+    #[serde(default, skip_serializing_if = "HttpOptions::is_default")]
+    pub http: HttpOptions,
+    /// Variables for templates: templates themselves. What is random in one is the same wherever a request, or a user's
+    /// pass, uses it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vars: BTreeMap<Name, String>,
+    /// Data files for templates, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<Name, DataFile>,
     /// What an open-model executor sends: each request is picked by weight, with the run's seed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Request>,
     /// What the users of a closed-model executor go through; each user keeps to one journey, given out by weight.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journeys: Vec<Journey>,
+    /// Several loads that run at once, by name; then there is no executor beside them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scenarios: BTreeMap<Name, ProfileScenario>,
+    /// What the load must keep to, judged by `simulacro load`. In a drill the scenario's objectives are judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<LoadThreshold>,
+    /// The error budget, and how much of it the load used.
+    #[serde(default, alias = "errorBudget", skip_serializing_if = "Option::is_none")]
+    pub error_budget: Option<ErrorBudget>,
 }
 
-/// Requests at a constant rate (open model): `rate` per `time_unit`. A request that finds every sender waiting for the
-/// target is dropped, and counts as failed.
+/// One of several loads of a profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ConstantArrivalRate {
-    /// Requests to start in each time unit.
-    pub rate: u32,
-    /// The time unit of the rate. Default `1s`.
-    #[serde(default = "one_second", alias = "timeUnit")]
-    pub time_unit: HumanDuration,
-    /// How long to go on; until stopped when absent, as a drill does.
+pub struct ProfileScenario {
+    /// As in the profile, like the rest.
+    #[serde(default, alias = "constantArrivalRate", skip_serializing_if = "Option::is_none")]
+    pub constant_arrival_rate: Option<ConstantArrivalRate>,
+    /// Open model: a rate that follows stages.
+    #[serde(default, alias = "rampingArrivalRate", skip_serializing_if = "Option::is_none")]
+    pub ramping_arrival_rate: Option<RampingArrivalRate>,
+    /// Closed model: a constant number of users.
+    #[serde(default, alias = "constantVUs", alias = "constantVus", skip_serializing_if = "Option::is_none")]
+    pub constant_vus: Option<ConstantVus>,
+    /// Closed model: a number of users that follows stages.
+    #[serde(default, alias = "rampingVUs", alias = "rampingVus", skip_serializing_if = "Option::is_none")]
+    pub ramping_vus: Option<RampingVus>,
+    /// Closed model: a fixed number of passes.
+    #[serde(default, alias = "perVUIterations", alias = "perVuIterations", skip_serializing_if = "Option::is_none")]
+    pub per_vu_iterations: Option<PerVuIterations>,
+    /// When its first request starts, after the load's own start. Default `0s`.
+    #[serde(default, alias = "startTime", skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<HumanDuration>,
+    /// As in the profile.
+    #[serde(default, alias = "gracefulStop", skip_serializing_if = "Option::is_none")]
+    pub graceful_stop: Option<HumanDuration>,
+    /// The profile's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration: Option<HumanDuration>,
-    /// Connections opened before the first request. Default 0: each is opened by its first request.
-    #[serde(
-        default,
-        alias = "pre_allocated_vus",
-        alias = "preAllocatedVUs",
-        alias = "preAllocatedVus",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub pre_allocated_senders: Option<u32>,
-    /// The most requests that wait for the target at once, each on its own connection. Default: rate × timeout, at most
-    /// 5000. Below rate × the longest outage the model is closed again: what cannot be sent is dropped.
-    #[serde(
-        default,
-        alias = "maxSenders",
-        alias = "max_vus",
-        alias = "maxVUs",
-        alias = "maxVus",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub max_senders: Option<u32>,
-}
-
-/// A constant number of users (closed model).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ConstantVus {
-    /// How many users.
-    #[serde(alias = "users")]
-    pub vus: u32,
-    /// How many users start in each second. Default: all in the first second.
-    #[serde(default, alias = "startPerSecond", skip_serializing_if = "Option::is_none")]
-    pub start_per_second: Option<u32>,
-    /// How long to go on; until stopped when absent, as a drill does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration: Option<HumanDuration>,
-}
-
-/// What a user does, step by step, again and again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Journey {
-    /// The journey's name.
-    pub name: Name,
-    /// Its share of the users, relative to the other journeys. Default 1.
-    #[serde(default = "one")]
-    pub weight: u32,
-    /// How long the user thinks after each step: a duration between these two, chosen with the run's seed.
-    #[serde(default, alias = "waitTime", skip_serializing_if = "Option::is_none")]
-    pub wait_time: Option<WaitTime>,
-    /// The requests, in order.
-    pub steps: Vec<Request>,
-}
-
-/// Bounds of a user's think time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WaitTime {
-    /// The shortest.
-    pub min: HumanDuration,
-    /// The longest.
-    pub max: HumanDuration,
-}
-
-/// The one executor of a valid profile.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Executor<'a> {
-    /// `constant_arrival_rate`
-    ConstantArrivalRate(&'a ConstantArrivalRate),
-    /// `constant_vus`
-    ConstantVus(&'a ConstantVus),
-}
-
-/// Whether requests wait for earlier answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LoadModel {
-    /// Requests start on schedule. Objectives are judged on this.
-    Open,
-    /// Users wait for their answers and then think: an outage slows them down, which hides it.
-    Closed,
-}
-
-impl Executor<'_> {
-    /// The executor's key in the profile.
-    pub fn key(&self) -> &'static str {
-        match self {
-            Executor::ConstantArrivalRate(_) => "constant_arrival_rate",
-            Executor::ConstantVus(_) => "constant_vus",
-        }
-    }
-
-    /// Its load model.
-    pub fn model(&self) -> LoadModel {
-        match self {
-            Executor::ConstantArrivalRate(_) => LoadModel::Open,
-            Executor::ConstantVus(_) => LoadModel::Closed,
-        }
-    }
-
-    /// How long it goes on; `None` is until stopped.
-    pub fn duration(&self) -> Option<HumanDuration> {
-        match self {
-            Executor::ConstantArrivalRate(rate) => rate.duration,
-            Executor::ConstantVus(users) => users.duration,
-        }
-    }
-
-    /// The rate it asks for, per second; a closed model asks for none.
-    pub fn asked_rate(&self) -> Option<f64> {
-        match self {
-            Executor::ConstantArrivalRate(rate) => Some(rate.per_second()),
-            Executor::ConstantVus(_) => None,
-        }
-    }
-}
-
-impl ConstantArrivalRate {
-    /// The rate in requests per second.
-    pub fn per_second(&self) -> f64 {
-        f64::from(self.rate) / self.time_unit.get().as_secs_f64()
-    }
-
-    /// The most requests that may wait at once: as written, or the default for requests that may take `timeout`.
-    pub fn senders(&self, timeout: HumanDuration) -> u32 {
-        let asked = self.max_senders.or(self.pre_allocated_senders);
-        asked.unwrap_or_else(|| {
-            let needed = (self.per_second() * timeout.get().as_secs_f64()).ceil() as u64;
-            needed.clamp(1, MOST_SENDERS_BY_DEFAULT) as u32
-        })
-    }
+    pub timeout: Option<HumanDuration>,
+    /// What it sends, in an open model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<Request>,
+    /// What its users do, in a closed model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub journeys: Vec<Journey>,
 }
 
 impl Profile {
@@ -204,18 +153,62 @@ impl Profile {
         serde_saphyr::from_str(text).map_err(Box::new)
     }
 
-    /// The executor; `None` when there is none or more than one.
+    /// The executors beside which there must be no other.
+    fn executors(&self) -> Vec<Executor<'_>> {
+        let all = [
+            self.constant_arrival_rate.as_ref().map(Executor::ConstantArrivalRate),
+            self.ramping_arrival_rate.as_ref().map(Executor::RampingArrivalRate),
+            self.breakpoint.as_ref().map(Executor::Breakpoint),
+            self.constant_vus.as_ref().map(Executor::ConstantVus),
+            self.ramping_vus.as_ref().map(Executor::RampingVus),
+            self.per_vu_iterations.as_ref().map(Executor::PerVuIterations),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    /// The executor; `None` when there is none or more than one. A profile with `scenarios` has none of its own: see
+    /// [`Profile::streams`].
     pub fn executor(&self) -> Option<Executor<'_>> {
-        match (&self.constant_arrival_rate, &self.constant_vus) {
-            (Some(rate), None) => Some(Executor::ConstantArrivalRate(rate)),
-            (None, Some(users)) => Some(Executor::ConstantVus(users)),
+        match self.executors().as_slice() {
+            [one] => Some(*one),
             _ => None,
+        }
+    }
+
+    /// The profile as profiles with one executor each, the only kind that a load worker takes: itself, without a name,
+    /// or one for each of its scenarios.
+    pub fn streams(&self) -> Vec<(Option<Name>, Profile)> {
+        if self.scenarios.is_empty() {
+            return vec![(None, self.clone())];
+        }
+        self.scenarios.iter().map(|(name, scenario)| (Some(name.clone()), self.alone(scenario.clone()))).collect()
+    }
+
+    fn alone(&self, scenario: ProfileScenario) -> Profile {
+        Profile {
+            constant_arrival_rate: scenario.constant_arrival_rate,
+            ramping_arrival_rate: scenario.ramping_arrival_rate,
+            constant_vus: scenario.constant_vus,
+            ramping_vus: scenario.ramping_vus,
+            per_vu_iterations: scenario.per_vu_iterations,
+            start_time: scenario.start_time,
+            graceful_stop: scenario.graceful_stop,
+            timeout: scenario.timeout.unwrap_or(self.timeout),
+            requests: scenario.requests,
+            journeys: scenario.journeys,
+            scenarios: BTreeMap::new(),
+            ..self.clone()
         }
     }
 
     /// Every request of the profile, in the order of [`Profile::request_names`].
     pub fn all_requests(&self) -> impl Iterator<Item = &Request> {
-        self.requests.iter().chain(self.journeys.iter().flat_map(|journey| &journey.steps))
+        let own = self.requests.iter().chain(self.journeys.iter().flat_map(Journey::requests));
+        own.chain(
+            self.scenarios.values().flat_map(|scenario| {
+                scenario.requests.iter().chain(scenario.journeys.iter().flat_map(Journey::requests))
+            }),
+        )
     }
 
     /// The distinct request names, in order of first appearance: results are kept by these.
@@ -232,10 +225,6 @@ impl Profile {
 
 fn default_timeout() -> HumanDuration {
     HumanDuration::from_secs(10)
-}
-
-fn one_second() -> HumanDuration {
-    HumanDuration::from_secs(1)
 }
 
 pub(super) fn one() -> u32 {

@@ -1,16 +1,21 @@
-//! One request of a load profile, and what counts as a good answer to it.
+//! One request of a load profile.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use schemars::JsonSchema;
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::model::Name;
+use super::expect::{Expect, Extract};
+use crate::model::{HumanDuration, Name};
 
-/// A request. `path`, `body` and header values are templates: `${seq}`, `${user}`, `${iteration}`, `${stream}`,
-/// `${random:1-1000}`, and the secrets `${env:NAME}` and `${file:PATH}`.
+/// The largest file that is sent as a body, in bytes.
+pub const MOST_BODY: u64 = 64 << 20;
+
+/// A request. Paths, queries, headers and bodies are templates: `${seq}`, `${user}`, `${iteration}`, `${stream}`;
+/// by chance, with the run's seed, `${random:1-1000}`, `${choice:a|b|c}`, `${uuid}`, `${hex:16}`, `${text:20}`; the
+/// profile's variables `${name}`, fields of data files `${users.email}`, values taken from earlier answers `${token}`;
+/// the secrets `${env:NAME}` and `${file:PATH}`. In a path and a query values are percent-encoded; `${raw:…}` puts one
+/// in as it is, `${json:…}` with the escapes of a JSON string.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -19,20 +24,69 @@ pub struct Request {
     /// The method. Default GET.
     #[serde(default)]
     pub method: Method,
-    /// The path with its query, below the stream's base URL; starts with `/`.
+    /// The path, below the stream's base URL; starts with `/`. Not needed for gRPC.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
+    /// The query, added to the path's own: names and values as plain text, percent-encoded where that is needed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, String>,
     /// Headers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// The body. One that starts with `{` or `[` is sent as `application/json` unless a header says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
+    /// A file whose bytes are the body, as they are; relative to the profile's file.
+    #[serde(default, alias = "bodyFile", skip_serializing_if = "Option::is_none")]
+    pub body_file: Option<String>,
+    /// A gRPC unary call instead of an HTTP request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcCall>,
+    /// How long it may take; the profile's timeout when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<HumanDuration>,
     /// What counts as a good answer.
     #[serde(default, skip_serializing_if = "Expect::is_default")]
     pub expect: Expect,
+    /// Values taken from a good answer, by the name that later steps use. A value that is not there makes the answer a
+    /// bad one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extract: BTreeMap<Name, Extract>,
+    /// How long the user thinks after this step, instead of the journey's `wait_time`. Steps of a journey only.
+    #[serde(default, alias = "thinkTime", skip_serializing_if = "Option::is_none")]
+    pub think_time: Option<super::WaitTime>,
     /// How often it is picked, relative to the profile's other requests. Default 1. Steps of a journey have no weight.
     #[serde(default = "super::one")]
     pub weight: u32,
+}
+
+impl Request {
+    /// Its templates, each with its key below the request's.
+    pub fn templates(&self) -> Vec<(String, &str)> {
+        let mut all = vec![("path".to_owned(), self.path.as_str())];
+        for (name, value) in &self.query {
+            all.extend([(format!("query.{name}"), name.as_str()), (format!("query.{name}"), value)]);
+        }
+        all.extend(self.headers.iter().map(|(name, value)| (format!("headers.{name}"), value.as_str())));
+        all.extend(self.body.as_deref().map(|body| ("body".to_owned(), body)));
+        let message = self.grpc.as_ref().and_then(|call| call.message.as_deref());
+        all.extend(message.map(|message| ("grpc.message".to_owned(), message)));
+        all
+    }
+}
+
+/// A gRPC unary call. Its message is a template of JSON, its metadata are `headers`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrpcCall {
+    /// The method, `package.Service/Method`. `grpc.health.v1.Health/Check` needs no descriptors.
+    pub method: String,
+    /// The descriptor set (`protoc --include_imports --descriptor_set_out`), relative to the profile's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<String>,
+    /// The message as JSON. Default `{}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// A request's method.
@@ -63,19 +117,6 @@ pub enum Method {
     Options,
 }
 
-/// What counts as a good answer: every part must hold, and the whole body must arrive.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Expect {
-    /// The status, or a list of those allowed. Default: any below 400.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<StatusCodes>,
-}
-
-/// The statuses that are good: one number or a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatusCodes(pub Vec<u16>);
-
 impl Method {
     /// The method as it stands on the wire.
     pub fn as_str(self) -> &'static str {
@@ -88,76 +129,5 @@ impl Method {
             Method::Delete => "DELETE",
             Method::Options => "OPTIONS",
         }
-    }
-}
-
-impl Expect {
-    /// Whether `status` is good.
-    pub fn status_is_good(&self, status: u16) -> bool {
-        match &self.status {
-            Some(StatusCodes(allowed)) => allowed.contains(&status),
-            None => status < 400,
-        }
-    }
-
-    fn is_default(&self) -> bool {
-        *self == Expect::default()
-    }
-}
-
-impl Serialize for StatusCodes {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        match self.0.as_slice() {
-            [one] => s.serialize_u16(*one),
-            many => s.collect_seq(many),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for StatusCodes {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        #[derive(Clone, Copy)]
-        struct OneOrMany;
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = StatusCodes;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a status such as 200, or a list such as [200, 201]")
-            }
-            fn visit_u64<E: de::Error>(self, status: u64) -> Result<StatusCodes, E> {
-                let known = u16::try_from(status).ok().filter(|s| (100..=599).contains(s));
-                known
-                    .map(|s| StatusCodes(vec![s]))
-                    .ok_or_else(|| E::custom(format!("{status} is not an HTTP status: use a number from 100 to 599")))
-            }
-            fn visit_i64<E: de::Error>(self, status: i64) -> Result<StatusCodes, E> {
-                self.visit_u64(u64::try_from(status).unwrap_or(0))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<StatusCodes, A::Error> {
-                let mut all = Vec::new();
-                while let Some(status) = seq.next_element::<u64>()? {
-                    all.extend(self.visit_u64::<A::Error>(status)?.0);
-                }
-                if all.is_empty() {
-                    return Err(de::Error::custom("the list of statuses is empty, so no answer would be good"));
-                }
-                Ok(StatusCodes(all))
-            }
-        }
-        d.deserialize_any(OneOrMany)
-    }
-}
-
-impl JsonSchema for StatusCodes {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "StatusCodes".into()
-    }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "description": "One HTTP status, or a list of those allowed.",
-            "anyOf": [
-                { "type": "integer", "minimum": 100, "maximum": 599 },
-                { "type": "array", "minItems": 1, "items": { "type": "integer", "minimum": 100, "maximum": 599 } }
-            ]
-        })
     }
 }

@@ -14,7 +14,7 @@ use super::state::{Serving, authority, delay};
 use super::{Driver, Sim};
 use crate::clock::Clock;
 use crate::model::{LinkRule, Offset};
-use crate::scenario::profile::{Executor, Profile};
+use crate::scenario::profile::{Executor, Profile, Stage};
 use crate::timeline::load_line::{
     Assignment, Hello, LoadModel, PROTOCOL, SLOT_MS, Slot, WINDOW_MS, WindowLine, WorkerEnd, WorkerLine, WorkerReport,
     WorkerSaid,
@@ -23,6 +23,8 @@ use crate::world::DriverError;
 use crate::world::workers::{WorkerHandle, Workers};
 
 const SLOTS: u64 = WINDOW_MS / SLOT_MS;
+/// Requests that a simulated user makes in a second.
+const PASSES: f64 = 5.0;
 
 #[async_trait]
 impl Workers for Driver {
@@ -75,6 +77,7 @@ enum Met {
 impl SimWorker {
     async fn run(mut self, stop: CancellationToken, reports: mpsc::Sender<WorkerReport>) {
         let (rate, model, executor) = pace(&self.assignment.profile);
+        let first = self.clock.now().nanos() / (WINDOW_MS as i64 * 1_000_000) + 1;
         let hello = Hello {
             protocol: PROTOCOL,
             worker: 0,
@@ -82,13 +85,13 @@ impl SimWorker {
             model,
             executor,
             asked_rate: (model == LoadModel::Open).then_some(rate),
+            start: self.assignment.epoch.saturating_add(first * WINDOW_MS as i64 * 1_000_000),
         };
         let stream = self.assignment.stream.clone();
         let say = |line| WorkerReport { stream: stream.clone(), said: WorkerSaid::Line(line) };
         if reports.send(say(WorkerLine::Hello(hello))).await.is_err() {
             return;
         }
-        let first = self.clock.now().nanos() / (WINDOW_MS as i64 * 1_000_000) + 1;
         let name = self.assignment.profile.request_names().first().map(ToString::to_string).unwrap_or_default();
         let (mut lines, mut started) = (0, 0);
         for window in u64::try_from(first).unwrap_or(0).. {
@@ -174,13 +177,18 @@ impl SimWorker {
 
 /// Requests per second, and how the worker speaks of itself.
 fn pace(profile: &Profile) -> (f64, LoadModel, String) {
-    match profile.executor() {
-        Some(Executor::ConstantArrivalRate(rate)) => {
-            (rate.per_second(), LoadModel::Open, "constant_arrival_rate".into())
-        }
-        Some(Executor::ConstantVus(users)) => (f64::from(users.vus) * 5.0, LoadModel::Closed, "constant_vus".into()),
-        None => (0.0, LoadModel::Open, "none".into()),
-    }
+    let Some(executor) = profile.executor() else { return (0.0, LoadModel::Open, "none".into()) };
+    // A rate or a number of users that changes is simulated by its highest.
+    let highest = |stages: &[Stage]| stages.iter().map(|stage| stage.target).max().unwrap_or(0);
+    let rate = match executor {
+        Executor::ConstantArrivalRate(rate) => rate.per_second(),
+        Executor::RampingArrivalRate(ramp) => ramp.highest_per_second(),
+        Executor::Breakpoint(search) => f64::from(search.start_rate),
+        Executor::ConstantVus(users) => f64::from(users.vus) * PASSES,
+        Executor::RampingVus(ramp) => f64::from(highest(&ramp.stages).max(ramp.start_vus)) * PASSES,
+        Executor::PerVuIterations(users) => f64::from(users.vus) * PASSES,
+    };
+    (rate, executor.model(), executor.key().into())
 }
 
 fn encode(latencies: &[(u64, u64)]) -> String {

@@ -258,7 +258,15 @@ mod tests {
 
     fn hello(protocol: u32) -> WorkerLine {
         let executor = "constant_arrival_rate".to_owned();
-        WorkerLine::Hello(Hello { protocol, worker: 0, pid: 1, model: LoadModel::Open, executor, asked_rate: None })
+        WorkerLine::Hello(Hello {
+            protocol,
+            worker: 0,
+            pid: 1,
+            model: LoadModel::Open,
+            executor,
+            asked_rate: None,
+            start: 0,
+        })
     }
 
     fn window(seq: u64) -> WorkerLine {
