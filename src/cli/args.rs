@@ -41,7 +41,7 @@ pub enum Verb {
     Schema(SchemaArgs),
     /// What this machine can do.
     Doctor(DoctorArgs),
-    /// Write a commented starter scenario.
+    /// Write a commented starter scenario, or make a load profile from what there is already.
     Init(InitArgs),
     /// Completions for a shell, to standard output.
     Completions {
@@ -329,6 +329,49 @@ pub struct InitArgs {
     /// Where to write it.
     #[arg(default_value = ".")]
     pub dir: PathBuf,
+    /// Write a load profile instead, made from this file: vegeta targets, a HAR recording or an OpenAPI document.
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// How it is made.
+    #[command(flatten)]
+    pub import: ImportArgs,
+}
+
+/// `simulacro init --from`
+#[derive(Debug, Clone, Default, Args)]
+pub struct ImportArgs {
+    /// The file's format; found out from its content when absent.
+    #[arg(long = "as", value_enum, value_name = "FORMAT", requires = "from")]
+    pub format: Option<ImportFormat>,
+    /// The profile's name and its file's; made from the name of the file when absent.
+    #[arg(long, requires = "from")]
+    pub name: Option<Name>,
+    /// The host whose requests are kept, with its port where it has one; the most frequent when absent.
+    #[arg(long, requires = "from")]
+    pub host: Option<String>,
+    /// A recording: a journey for each of its pages, instead of one for all.
+    #[arg(long, requires = "from")]
+    pub per_page: bool,
+    /// A recording: keep images, fonts, scripts and style sheets.
+    #[arg(long, requires = "from")]
+    pub include_assets: bool,
+    /// An OpenAPI document: send the operations that may change data, too.
+    #[arg(long, requires = "from")]
+    pub include_writes: bool,
+    /// Replace the profile of that name.
+    #[arg(long, requires = "from")]
+    pub force: bool,
+}
+
+/// Formats that load profiles are made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportFormat {
+    /// Targets of vegeta, http or JSON.
+    Vegeta,
+    /// A recording of a browser, HAR 1.2.
+    Har,
+    /// OpenAPI 3, JSON or YAML.
+    Openapi,
 }
 
 fn quantile(text: &str) -> Result<f64, String> {

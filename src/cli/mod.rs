@@ -68,13 +68,19 @@ fn run_verb(verb: Verb) -> Exit {
             };
             said(schema::schema(of, &mut io::stdout()), Exit::Ok)
         }
-        Verb::Init(args) => match init::init(&args.dir) {
-            Ok(files) => {
-                files.iter().for_each(|file| eprintln!("wrote {}", file.display()));
-                Exit::Ok
+        Verb::Init(args) => {
+            let written = match &args.from {
+                Some(file) => init::import(&args.dir, file, &args.import),
+                None => init::init(&args.dir),
+            };
+            match written {
+                Ok(said) => {
+                    eprint!("{said}");
+                    Exit::Ok
+                }
+                Err(e) => usage(&e),
             }
-            Err(e) => usage(&e),
-        },
+        }
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "simulacro", &mut io::stdout());
             Exit::Ok
