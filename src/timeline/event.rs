@@ -159,12 +159,19 @@ pub enum EventKind {
         /// What was measured, in words.
         measured: String,
     },
-    /// A guard tripped: the drill is stopped and healed.
+    /// A guard tripped: the drill is stopped and healed. In a load, a threshold with `abort_on_fail`.
     Guard {
         /// The condition, as written.
         condition: String,
         /// Why, with the measured value.
         why: String,
+    },
+    /// Something became of the search for a breakpoint.
+    Search {
+        /// The stream that searches.
+        stream: Name,
+        /// What became of it.
+        mark: SearchMark,
     },
     /// The operator, or a signal, asked to stop.
     Cancel {
@@ -252,6 +259,37 @@ pub enum FaultMark {
     /// It never began.
     Skipped {
         /// Why.
+        why: String,
+    },
+}
+
+/// What became of the search for the highest rate that holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mark", rename_all = "snake_case")]
+pub enum SearchMark {
+    /// A rate is asked for in [`from`, `to`). One that is never judged was cut short by the end of the search.
+    Step {
+        /// Requests per second.
+        per_second: u32,
+        /// Start of its time.
+        from: Offset,
+        /// End of its time.
+        to: Offset,
+        /// Whether it is held to confirm that it holds; else it is a step on the way up.
+        confirm: bool,
+    },
+    /// A step had its time and its answers.
+    Judged {
+        /// Start of its time.
+        from: Offset,
+        /// Whether every condition held; none: it could not be told.
+        held: Option<bool>,
+        /// What was measured, in words.
+        why: String,
+    },
+    /// The search is over. Without this mark it was cut short.
+    Over {
+        /// Why, in words.
         why: String,
     },
 }

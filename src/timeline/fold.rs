@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::event::{EndReason, Event, EventKind, SignalState};
+use super::event::{EndReason, Event, EventKind, SearchMark, SignalState};
 use super::latency::Hist;
 use super::ledger::Entry;
 use super::load::{LoadTrack, Span, SpanRange};
@@ -77,6 +77,8 @@ pub struct Timeline {
     pub steady: Vec<SteadyLook>,
     /// Guards that tripped: when, the condition, why.
     pub guards: Vec<(Offset, String, String)>,
+    /// Searches for a breakpoint, by stream: what became of them, in order.
+    pub searches: BTreeMap<Name, Vec<(Offset, SearchMark)>>,
     /// Who asked to stop: when, who, level.
     pub cancels: Vec<(Offset, String, u8)>,
     /// Remarks.
@@ -122,6 +124,7 @@ impl Timeline {
             reading: None,
             steady: Vec::new(),
             guards: Vec::new(),
+            searches: BTreeMap::new(),
             cancels: Vec::new(),
             notes: Vec::new(),
             end: None,
@@ -170,6 +173,9 @@ impl Timeline {
                 self.restores.insert(backup.clone(), (**proof).clone());
             }
             EventKind::Guard { condition, why } => self.guards.push((at, condition.clone(), why.clone())),
+            EventKind::Search { stream, mark } => {
+                self.searches.entry(stream.clone()).or_default().push((at, mark.clone()));
+            }
             EventKind::Cancel { by, level } => self.cancels.push((at, by.clone(), *level)),
             EventKind::Note { text } => self.notes.push((at, text.clone())),
             EventKind::End { reason, remaining } => {

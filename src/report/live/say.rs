@@ -5,7 +5,8 @@ use crate::report::words;
 use crate::scenario::Fault;
 use crate::scenario::timing::{Milestone, Moment};
 use crate::timeline::event::{
-    BackupMark, EndReason, EventKind, FaultMark, LedgerReading, ServiceMark, SignalState, StepMark,
+    BackupMark, EndReason, EventKind, FaultMark, LedgerReading, SearchMark, ServiceMark, SignalState,
+    StepMark,
 };
 use crate::timeline::restore::ProofOutcome;
 
@@ -80,6 +81,7 @@ pub(super) fn mark(what: &EventKind) -> Option<(String, Tone)> {
             LedgerReading::Failed { why } => (format!("ledger cannot be read back: {why}"), Tone::Inconclusive),
         },
         EventKind::Guard { condition, why } => (format!("guard `{condition}` tripped, healing: {why}"), Tone::Breach),
+        EventKind::Search { stream, mark } => search_mark(stream.as_str(), mark),
         EventKind::Cancel { by, level } => {
             let what = if *level > 1 { "undoing now" } else { "adding no more harm, then undoing" };
             (format!("cancelled by {by}: {what}"), Tone::Inconclusive)
@@ -128,6 +130,19 @@ fn backup_mark(mark: &BackupMark) -> (String, Tone) {
         BackupMark::Began { .. } => ("begins".into(), Tone::Plain),
         BackupMark::Taken { bytes, .. } => (format!("is taken: {}", words::bytes(*bytes)), Tone::Plain),
         BackupMark::Failed { why, .. } => (format!("failed: {why}"), Tone::Breach),
+    }
+}
+
+fn search_mark(stream: &str, mark: &SearchMark) -> (String, Tone) {
+    match mark {
+        SearchMark::Step { per_second, confirm: true, .. } => {
+            (format!("{stream}: {per_second}/s is held to confirm it"), Tone::Plain)
+        }
+        SearchMark::Step { per_second, .. } => (format!("{stream}: {per_second}/s"), Tone::Plain),
+        SearchMark::Judged { held: Some(true), why, .. } => (format!("{stream}: it holds: {why}"), Tone::Pass),
+        SearchMark::Judged { held: Some(false), why, .. } => (format!("{stream}: it breaks: {why}"), Tone::Breach),
+        SearchMark::Judged { why, .. } => (format!("{stream}: it cannot be told: {why}"), Tone::Inconclusive),
+        SearchMark::Over { why } => (format!("{stream}: {why}"), Tone::Plain),
     }
 }
 
