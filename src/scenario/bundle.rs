@@ -7,11 +7,12 @@ use super::lint::{Profiles, lint, lint_partly};
 use super::problem::{Problem, Problems};
 use super::profile::{Profile, Severity};
 use super::source::{Partial, Source, load_partly, load_plain, read_file};
+use super::streams::{expand, streams_of};
 
 /// A scenario that can be run, and what its author should know all the same.
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    /// The scenario, variables put in.
+    /// The scenario, variables put in, and each load with its streams.
     pub scenario: Scenario,
     /// Its file.
     pub source: Source,
@@ -35,7 +36,7 @@ pub fn open(file: &Path, overrides: &[(String, String)]) -> Result<Bundle, Probl
 /// As [`open`].
 pub fn open_text(file: &Path, text: &str, overrides: &[(String, String)]) -> Result<Bundle, Problems> {
     let Partial { value, source, damage, mut problems } = load_partly::<Scenario>(file, text, overrides)?;
-    let Some(scenario) = value else { return Err(problems) };
+    let Some(mut scenario) = value else { return Err(problems) };
     let mut profiles = Profiles::new();
     for (i, stream) in scenario.load.iter().enumerate() {
         let place = damage.original(&format!("load[{i}].profile"));
@@ -44,8 +45,13 @@ pub fn open_text(file: &Path, text: &str, overrides: &[(String, String)]) -> Res
         }
         match profile(&beside(file, &stream.profile)) {
             Ok((profile, warnings)) => {
-                profiles.insert(stream.name.clone(), profile);
                 problems.merge(warnings);
+                match streams_of(&stream.name, &profile) {
+                    Ok(streams) => profiles.extend(streams),
+                    Err(e) => {
+                        problems.merge(source.problems(vec![source.error(place, format!("a stream's name: {e}"))]))
+                    }
+                }
             }
             Err(theirs) => problems.merge(wrong_profile(&source, place, theirs)),
         }
@@ -55,7 +61,11 @@ pub fn open_text(file: &Path, text: &str, overrides: &[(String, String)]) -> Res
         false => lint_partly(&scenario, &source, &damage),
     };
     problems.merge(source.problems(found));
-    if problems.has_errors() { Err(problems) } else { Ok(Bundle { scenario, source, profiles, warnings: problems }) }
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    expand(&mut scenario, &profiles);
+    Ok(Bundle { scenario, source, profiles, warnings: problems })
 }
 
 /// The problems of a profile, and one that leads from the scenario to them.
@@ -111,7 +121,13 @@ pub fn profile(file: &Path) -> Result<(Profile, Problems), Problems> {
 /// # Errors
 /// As [`profile`].
 pub fn profile_text(file: &Path, text: &str) -> Result<(Profile, Problems), Problems> {
-    let (profile, source) = load_plain::<Profile>(file, text)?;
+    profile_source(file, text).map(|(profile, _, warnings)| (profile, warnings))
+}
+
+/// As [`profile_text`], with the places of what was read.
+pub(super) fn profile_source(file: &Path, text: &str) -> Result<(Profile, Source, Problems), Problems> {
+    let (mut profile, source) = load_plain::<Profile>(file, text)?;
+    profile.root_files(file.parent().unwrap_or(Path::new("")));
     let list = profile.problems().into_iter().map(|p| {
         let problem: Problem = source.error(p.path, p.message);
         match p.severity {
@@ -120,7 +136,7 @@ pub fn profile_text(file: &Path, text: &str) -> Result<(Profile, Problems), Prob
         }
     });
     let problems = source.problems(list.collect());
-    if problems.has_errors() { Err(problems) } else { Ok((profile, problems)) }
+    if problems.has_errors() { Err(problems) } else { Ok((profile, source, problems)) }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod fault;
 pub mod guard;
 pub mod ledger;
 pub mod load;
+pub mod load_plan;
 pub mod objectives;
 pub mod phases;
 pub mod plan;
@@ -25,6 +26,7 @@ pub mod profile;
 pub mod resolve;
 pub mod service;
 pub mod step;
+pub mod streams;
 pub mod target;
 pub mod timing;
 

@@ -89,20 +89,20 @@ pub fn objectives_digest(objectives: &Objectives) -> String {
 }
 
 /// SHA-256 of a value's JSON, hex. Maps are ordered, so equal values have equal digests.
-fn digest(value: &impl serde::Serialize) -> String {
+pub(super) fn digest(value: &impl serde::Serialize) -> String {
     // These types have string keys only, so that making JSON of them cannot fail.
     let bytes = serde_json::to_vec(value).unwrap_or_default();
     Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `<utc-time>-<name>-<id>`; the id comes from seed and time, so that two runs in one second differ.
-fn run_id(utc: &str, name: &Name, seed: u64) -> RunId {
+pub(super) fn run_id(utc: &str, name: &Name, seed: u64) -> RunId {
     let slug: String =
         name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let mark = Sha256::digest(format!("{utc}{seed}{}", std::process::id()));
     RunId(format!("{utc}-{slug}-{:02x}{:02x}{:02x}", mark[0], mark[1], mark[2]))
 }
 
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

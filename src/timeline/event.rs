@@ -84,6 +84,9 @@ pub enum EventKind {
         stream: Name,
         /// What it said of itself.
         hello: Hello,
+        /// When its requests are meant to start: stages count from here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Offset>,
     },
     /// A load worker reported part of a window.
     Load {
@@ -165,6 +168,15 @@ pub enum EventKind {
         condition: String,
         /// Why, with the measured value.
         why: String,
+    },
+    /// A load's threshold changed, as seen while the load was on.
+    Threshold {
+        /// As written.
+        threshold: String,
+        /// Whether it holds over the load so far; none: it cannot be told.
+        held: Option<bool>,
+        /// What was measured, in words.
+        measured: String,
     },
     /// Something became of the search for a breakpoint.
     Search {

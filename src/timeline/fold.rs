@@ -182,8 +182,8 @@ impl Timeline {
                 self.end = Some((reason.clone(), remaining.clone()));
                 self.finish();
             }
-            // The engine's own view of the signal while the run was on; the judge looks at the observations themselves.
-            EventKind::Signal { .. } => {}
+            // The engine's own view while the run was on; the judge looks at the observations themselves.
+            EventKind::Signal { .. } | EventKind::Threshold { .. } => {}
             _ => self.observe(at, &event.what),
         }
         self.tick(self.now);
@@ -198,7 +198,7 @@ impl Timeline {
                     self.renew(*intended);
                 }
             }
-            EventKind::LoadReady { stream, hello } => self.load(stream, |track| {
+            EventKind::LoadReady { stream, hello, .. } => self.load(stream, |track| {
                 track.hello(hello);
                 None
             }),

@@ -2,6 +2,7 @@
 
 pub mod event;
 mod fold;
+pub mod gate;
 pub mod hist;
 pub mod latency;
 pub mod ledger;

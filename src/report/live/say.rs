@@ -5,8 +5,7 @@ use crate::report::words;
 use crate::scenario::Fault;
 use crate::scenario::timing::{Milestone, Moment};
 use crate::timeline::event::{
-    BackupMark, EndReason, EventKind, FaultMark, LedgerReading, SearchMark, ServiceMark, SignalState,
-    StepMark,
+    BackupMark, EndReason, EventKind, FaultMark, LedgerReading, SearchMark, ServiceMark, SignalState, StepMark,
 };
 use crate::timeline::restore::ProofOutcome;
 
@@ -81,6 +80,14 @@ pub(super) fn mark(what: &EventKind) -> Option<(String, Tone)> {
             LedgerReading::Failed { why } => (format!("ledger cannot be read back: {why}"), Tone::Inconclusive),
         },
         EventKind::Guard { condition, why } => (format!("guard `{condition}` tripped, healing: {why}"), Tone::Breach),
+        EventKind::Threshold { threshold, held, measured } => {
+            let (word, tone) = match held {
+                Some(true) => ("holds", Tone::Pass),
+                Some(false) => ("is missed", Tone::Breach),
+                None => ("cannot be told", Tone::Inconclusive),
+            };
+            (format!("threshold `{threshold}` {word}: {measured}"), tone)
+        }
         EventKind::Search { stream, mark } => search_mark(stream.as_str(), mark),
         EventKind::Cancel { by, level } => {
             let what = if *level > 1 { "undoing now" } else { "adding no more harm, then undoing" };

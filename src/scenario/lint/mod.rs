@@ -22,6 +22,7 @@ use super::damage::Damage;
 use super::problem::Problem;
 use super::profile::{LoadModel, Profile};
 use super::source::Source;
+use super::streams::is_of;
 use super::yaml::{Value, advice};
 use super::{Scenario, Target};
 use crate::model::Name;
@@ -142,15 +143,26 @@ impl<'a> Lint<'a> {
         false
     }
 
-    /// Names of everything that yields observations.
+    /// Names of everything that yields observations: probes, loads, and the streams of loads that have several.
     fn streams(&self) -> Vec<&'a Name> {
         let load = self.scenario.load.iter().map(|l| &l.name);
-        load.chain(self.scenario.probes.iter().map(|p| &p.name)).collect()
+        let mut names: Vec<&Name> = load.chain(self.scenario.probes.iter().map(|p| &p.name)).collect();
+        let more = self.profiles.keys().filter(|name| !names.contains(name)).collect::<Vec<_>>();
+        names.extend(more);
+        names
     }
 
-    /// The load model of a stream; `None` for probes and for profiles that could not be read.
-    fn model(&self, stream: &Name) -> Option<LoadModel> {
-        self.profiles.get(stream)?.executor().map(|e| e.model())
+    /// The streams of a load, or the stream itself; none for probes and for profiles that could not be read.
+    fn profiles_of(&self, load: &Name) -> Vec<(&'a Name, &'a Profile)> {
+        match self.profiles.get_key_value(load) {
+            Some(one) => vec![one],
+            None => self.profiles.iter().filter(|(stream, _)| is_of(stream, load)).collect(),
+        }
+    }
+
+    /// The load models of the streams that a name means.
+    fn models(&self, load: &Name) -> Vec<LoadModel> {
+        self.profiles_of(load).iter().filter_map(|(_, profile)| Some(profile.executor()?.model())).collect()
     }
 
     /// The service that a target means, when it means one of the drill's own.

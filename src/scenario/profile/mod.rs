@@ -7,6 +7,7 @@
 mod data;
 mod executor;
 mod expect;
+mod files;
 mod http;
 mod journey;
 mod request;

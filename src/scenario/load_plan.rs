@@ -1,0 +1,188 @@
+//! From a load profile to the plan of `simulacro load`: a scenario with its streams and without faults.
+
+use std::path::Path;
+
+use super::Scenario;
+use super::bundle;
+use super::guard::Guard;
+use super::load::Load;
+use super::objectives::Objectives;
+use super::phases::Phases;
+use super::plan::{LoadPlan, Plan, VERSION};
+use super::problem::Problems;
+use super::profile::{Executor, Profile};
+use super::reference::{Piece, pieces};
+use super::resolve::{Settings, digest, host_name, run_id};
+use super::source::read_file;
+use crate::model::{HumanDuration, Name};
+
+/// What `simulacro load` takes beside what every run takes.
+#[derive(Debug, Clone, Default)]
+pub struct LoadSettings {
+    /// Where the paths begin, instead of what the profile says.
+    pub base_url: Option<String>,
+    /// How long executors with a constant rate or number of users go on, instead of what the profile says.
+    pub duration: Option<HumanDuration>,
+}
+
+/// Reads and checks a load profile; warnings come with the plan.
+///
+/// # Errors
+/// Every problem at once, those of the settings too.
+pub fn resolve_load(file: &Path, settings: &Settings, load: &LoadSettings) -> Result<(Plan, Problems), Problems> {
+    let text = read_file(file)?;
+    let (mut profile, source, mut warnings) = bundle::profile_source(file, &text)?;
+    let mut wrong = Vec::new();
+    for (name, value) in &settings.vars {
+        if !set(&mut profile, name, value) {
+            let message = format!("-V {name}: this profile has no variable of that name");
+            wrong.push(source.error("vars", message).hint("declare it under `vars:`"));
+        }
+    }
+    if let Some(duration) = load.duration
+        && !set_duration(&mut profile, duration)
+    {
+        let message = "--duration: nothing in this profile goes on at a constant rate or number of users";
+        let hint = "change the stages, or whatever else sets its end, in the profile";
+        wrong.push(source.error("", message).hint(hint));
+    }
+    if let Some(endless) = endless(&profile) {
+        let message = format!("`{endless}` has no duration, so this load would never end");
+        wrong.push(source.key_error(endless, message).hint("add `duration:` to it, or give `--duration 60s`"));
+    }
+    let base_url = base_url(&profile, load.base_url.as_deref()).map_err(|message| {
+        let hint = "set `base_url:` in the profile, or give `--base-url http://127.0.0.1:8080`";
+        wrong.push(source.error("base_url", message).hint(hint));
+    });
+    if profile.thresholds.is_empty() && !has_conditions(&profile) {
+        let message = "no thresholds: whatever the target does, this load does not fail";
+        let hint = "add `thresholds:`, such as `error_rate < 1%`";
+        warnings.merge(source.problems(vec![source.error("", message).hint(hint).warning()]));
+    }
+    match base_url {
+        Ok(base_url) if wrong.is_empty() => Ok((plan(file, settings, profile, base_url), warnings)),
+        _ => {
+            warnings.merge(source.problems(wrong));
+            Err(warnings)
+        }
+    }
+}
+
+/// Where the paths begin: as given, else as the profile says, its variables put in; references to secrets stay.
+fn base_url(profile: &Profile, given: Option<&str>) -> Result<String, String> {
+    let Some(text) = given.or(profile.base_url.as_deref()) else {
+        return Err("it is not said where the paths begin".into());
+    };
+    let mut out = String::new();
+    for piece in pieces(text) {
+        match piece {
+            Piece::Variable(name) => match profile.vars.iter().find(|(known, _)| known.as_str() == name) {
+                Some((_, value)) => out.push_str(value),
+                None => {
+                    return Err(format!("the base URL `{text}` names `{name}`, which is not declared under `vars:`"));
+                }
+            },
+            Piece::Broken(_, why) => return Err(format!("the base URL `{text}`: {why}")),
+            Piece::Reference(reference) => out.push_str(&reference.to_string()),
+            Piece::Literal(text) | Piece::Escaped(text) => out.push_str(text),
+        }
+    }
+    Ok(out)
+}
+
+fn plan(file: &Path, settings: &Settings, profile: Profile, base_url: String) -> Plan {
+    let named = |(name, alone): (Option<Name>, Profile)| (name.unwrap_or_else(|| profile.name.clone()), alone);
+    let profiles: std::collections::BTreeMap<Name, Profile> = profile.streams().into_iter().map(named).collect();
+    let stream = |name: &Name| {
+        let (name, profile) = (name.clone(), file.display().to_string());
+        Load { name, profile, base_url: base_url.clone() }
+    };
+    let scenario = scenario(&profile, profiles.keys().map(stream).collect());
+    let run = run_id(&settings.utc, &profile.name, settings.seed);
+    let load = LoadPlan {
+        profile: profile.name.clone(),
+        thresholds: profile.thresholds.clone(),
+        error_budget: profile.error_budget.clone(),
+    };
+    Plan {
+        version: VERSION,
+        file: file.to_owned(),
+        digest: digest(&(&profile, &base_url)),
+        objectives_digest: digest(&load),
+        seed: settings.seed,
+        dir: settings.report_dir.join(&run.0),
+        simulated: settings.simulated,
+        allow_commands: false,
+        host: host_name(),
+        load: Some(load),
+        profiles,
+        scenario,
+        run,
+    }
+}
+
+fn scenario(profile: &Profile, load: Vec<Load>) -> Scenario {
+    Scenario {
+        simulacro: 1,
+        name: profile.name.clone(),
+        title: profile.title.clone(),
+        owner: None,
+        criticality: None,
+        runbook: None,
+        tags: Vec::new(),
+        vars: Default::default(),
+        services: Default::default(),
+        proxies: Default::default(),
+        targets: Default::default(),
+        load,
+        probes: Vec::new(),
+        recovery_signal: None,
+        ledger: None,
+        steady_state: Vec::new(),
+        phases: Phases::default(),
+        faults: Vec::new(),
+        playbook: Vec::new(),
+        backups: Default::default(),
+        objectives: Objectives::default(),
+        guard: Guard::default(),
+    }
+}
+
+/// Whether there is a variable of that name, which is then set.
+fn set(profile: &mut Profile, name: &str, value: &str) -> bool {
+    let var = profile.vars.iter_mut().find(|(known, _)| known.as_str() == name);
+    var.map(|(_, old)| value.clone_into(old)).is_some()
+}
+
+/// Whether there was anything to set.
+fn set_duration(profile: &mut Profile, duration: HumanDuration) -> bool {
+    let mut of = Vec::new();
+    of.extend(profile.constant_arrival_rate.as_mut().map(|e| &mut e.duration));
+    of.extend(profile.constant_vus.as_mut().map(|e| &mut e.duration));
+    for scenario in profile.scenarios.values_mut() {
+        of.extend(scenario.constant_arrival_rate.as_mut().map(|e| &mut e.duration));
+        of.extend(scenario.constant_vus.as_mut().map(|e| &mut e.duration));
+    }
+    let any = !of.is_empty();
+    of.into_iter().for_each(|old| *old = Some(duration));
+    any
+}
+
+/// The key of an executor that goes on until it is stopped.
+fn endless(profile: &Profile) -> Option<String> {
+    profile.streams().into_iter().find_map(|(name, alone)| {
+        let executor = alone.executor().filter(|e| e.duration().is_none())?;
+        Some(match name {
+            Some(name) => format!("scenarios.{name}.{}", executor.key()),
+            None => executor.key().to_owned(),
+        })
+    })
+}
+
+/// Whether an executor has conditions of its own.
+fn has_conditions(profile: &Profile) -> bool {
+    profile.streams().iter().filter_map(|(_, alone)| alone.executor()).any(|executor| match executor {
+        Executor::Breakpoint(_) => true,
+        other => other.stages().iter().any(|(_, stage)| !stage.thresholds.is_empty()),
+    })
+}
