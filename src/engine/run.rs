@@ -251,7 +251,7 @@ impl Run {
     fn on_input(&mut self, input: Input) {
         match input {
             Input::Event(what) => self.record(what),
-            Input::Worker(report) => self.record(worker_event(report)),
+            Input::Worker(report) => self.record(worker_event(report, &self.engine.world.clock)),
             Input::Service(notice) => self.record(service_event(notice)),
             Input::Ready(Ok(observers)) => {
                 self.observers = Some(*observers);
@@ -413,10 +413,13 @@ impl Run {
     }
 }
 
-fn worker_event(report: WorkerReport) -> EventKind {
+fn worker_event(report: WorkerReport, clock: &crate::clock::Clock) -> EventKind {
     let stream = report.stream;
     match report.said {
-        WorkerSaid::Line(WorkerLine::Hello(hello)) => EventKind::LoadReady { stream, hello },
+        WorkerSaid::Line(WorkerLine::Hello(hello)) => {
+            let from = Some(clock.offset_of_raw(hello.start));
+            EventKind::LoadReady { stream, hello, from }
+        }
         WorkerSaid::Line(WorkerLine::Window(line)) => EventKind::Load { stream, line },
         WorkerSaid::Line(WorkerLine::End(_)) => EventKind::LoadEnd { stream },
         WorkerSaid::Lost(why) => EventKind::LoadLost { stream, why },

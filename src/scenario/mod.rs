@@ -25,6 +25,7 @@ pub mod profile;
 pub mod resolve;
 pub mod service;
 pub mod step;
+pub mod subject;
 pub mod target;
 pub mod timing;
 

@@ -6,6 +6,7 @@ use crate::scenario::Fault;
 use crate::scenario::timing::{Milestone, Moment};
 use crate::timeline::event::{
     BackupMark, EndReason, EventKind, FaultMark, LedgerReading, ServiceMark, SignalState, StepMark,
+    SearchMark,
 };
 use crate::timeline::restore::ProofOutcome;
 
@@ -48,6 +49,10 @@ pub(super) fn mark(what: &EventKind) -> Option<(String, Tone)> {
             SignalState::Bad => ("recovery signal is bad".into(), Tone::Breach),
             SignalState::Blind => ("recovery signal cannot be seen".into(), Tone::Inconclusive),
         },
+        EventKind::Search { stream, mark } => {
+            let (text, tone) = search_mark(mark);
+            (format!("search of {stream}: {text}"), tone)
+        }
         EventKind::SteadyState { condition, held, measured } => {
             let (word, tone) = match held {
                 Some(true) => ("holds", Tone::Pass),
@@ -89,6 +94,19 @@ pub(super) fn mark(what: &EventKind) -> Option<(String, Tone)> {
         EventKind::Probe { .. } | EventKind::Ledger { .. } => return None,
         EventKind::LoadReady { .. } | EventKind::Load { .. } | EventKind::LoadEnd { .. } => return None,
     })
+}
+
+fn search_mark(mark: &SearchMark) -> (String, Tone) {
+    match mark {
+        SearchMark::Step { per_second, from, to, confirm } => {
+            let what = if *confirm { "confirming " } else { "" };
+            (format!("{what}{per_second}/s for {}", to.since(*from)), Tone::Plain)
+        }
+        SearchMark::Judged { held: Some(true), why } => (format!("it holds: {why}"), Tone::Pass),
+        SearchMark::Judged { held: Some(false), why } => (format!("it breaks: {why}"), Tone::Breach),
+        SearchMark::Judged { held: None, why } => (format!("it cannot be told: {why}"), Tone::Inconclusive),
+        SearchMark::Over { why } => (format!("over: {why}"), Tone::Plain),
+    }
 }
 
 fn fault_mark(mark: &FaultMark) -> Option<(String, Tone)> {

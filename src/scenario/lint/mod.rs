@@ -22,6 +22,7 @@ use super::damage::Damage;
 use super::problem::Problem;
 use super::profile::{LoadModel, Profile};
 use super::source::Source;
+use super::subject::Known;
 use super::yaml::{Value, advice};
 use super::{Scenario, Target};
 use crate::model::Name;
@@ -146,6 +147,32 @@ impl<'a> Lint<'a> {
     fn streams(&self) -> Vec<&'a Name> {
         let load = self.scenario.load.iter().map(|l| &l.name);
         load.chain(self.scenario.probes.iter().map(|p| &p.name)).collect()
+    }
+
+    /// The names that the subject of a condition may use.
+    fn known(&self) -> Known {
+        let probes = self.scenario.probes.iter().map(|probe| probe.name.to_string()).collect();
+        let mut known = Known { probes, ..Known::default() };
+        for load in &self.scenario.load {
+            match self.profiles.get(&load.name) {
+                Some(profile) => known.add(Some(&load.name), profile),
+                None => {
+                    known.partly = true;
+                    known.streams.push((load.name.to_string(), Vec::new()));
+                }
+            }
+        }
+        known
+    }
+
+    /// The names of the stages of all loads.
+    fn stages(&self) -> Vec<String> {
+        let profiles = self.profiles.values().flat_map(Profile::streams);
+        let of = |(_, profile): (_, Profile)| {
+            let executor = profile.executor();
+            executor.iter().flat_map(|e| e.stages()).map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        profiles.flat_map(of).collect()
     }
 
     /// The load model of a stream; `None` for probes and for profiles that could not be read.
