@@ -59,13 +59,11 @@ pub(super) fn write(
 }
 
 fn latency_log(timeline: &Timeline) -> Result<String, String> {
-    let seconds = timeline.interval_histograms();
-    let encoded: Vec<String> = seconds.iter().map(|(.., hist)| hist.encode()).collect();
-    let intervals = seconds.iter().zip(&encoded).map(|((stream, start, length, _), histogram)| Interval {
+    let intervals = timeline.interval_histograms().map(|(stream, start, length, histogram)| Interval {
         tag: stream.as_str(),
-        start: *start,
-        length: *length,
-        histogram,
+        start,
+        length,
+        histogram: histogram.encode().into(),
     });
     let started = timeline.started_epoch_seconds().unwrap_or_default();
     hlog(intervals, started).map_err(|e| e.to_string())

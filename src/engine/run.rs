@@ -252,7 +252,7 @@ impl Run {
     fn on_input(&mut self, input: Input) {
         match input {
             Input::Event(what) => self.record(what),
-            Input::Worker(report) => self.record(worker_event(report, self.engine.world.clock)),
+            Input::Worker(report) => self.record(worker_event(report, &self.engine.world.clock)),
             Input::Service(notice) => self.record(service_event(notice)),
             Input::Ready(Ok(observers)) => {
                 self.observers = Some(*observers);
@@ -415,7 +415,7 @@ impl Run {
 }
 
 /// What a load worker said, as an event.
-pub(super) fn worker_event(report: WorkerReport, clock: Clock) -> EventKind {
+pub(super) fn worker_event(report: WorkerReport, clock: &Clock) -> EventKind {
     let stream = report.stream;
     match report.said {
         WorkerSaid::Line(WorkerLine::Hello(hello)) => {

@@ -2,6 +2,7 @@
 //! HistogramLogProcessor and most HdrHistogram ports read. (Format: `HistogramLogWriter` and `HistogramLogReader` of
 //! HdrHistogram for Java.)
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::model::{Delta, Offset};
@@ -17,7 +18,7 @@ pub struct Interval<'a> {
     /// Its length.
     pub length: Delta,
     /// Its histogram: microseconds, HDR V2 compressed, base64. An empty one is left out of the log.
-    pub histogram: &'a str,
+    pub histogram: Cow<'a, str>,
 }
 
 /// The log of a run whose offset 0 was `started` seconds after the Unix epoch. Intervals are written as they come;
@@ -33,7 +34,7 @@ pub fn hlog<'a>(intervals: impl IntoIterator<Item = Interval<'a>>, started: f64)
     let _ = writeln!(log, "#[BaseTime: {started:.3} (seconds since epoch)]");
     log.push_str("\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n");
     for interval in intervals.into_iter().filter(|i| !i.histogram.is_empty()) {
-        let max_ms = Sparse::decode(interval.histogram)?.max().unwrap_or(0) as f64 / 1e3;
+        let max_ms = Sparse::decode(&interval.histogram)?.max().unwrap_or(0) as f64 / 1e3;
         let _ = writeln!(
             log,
             "Tag={},{:.3},{:.3},{max_ms:.3},{}",

@@ -27,6 +27,7 @@ pub mod resolve;
 pub mod service;
 pub mod step;
 pub mod streams;
+pub mod subject;
 pub mod target;
 pub mod timing;
 

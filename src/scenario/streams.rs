@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Scenario;
 use super::load::Load;
+use super::subject::belongs;
 use crate::model::{Name, NameError};
 use crate::scenario::profile::Profile;
 
@@ -20,11 +21,6 @@ pub fn streams_of(load: &Name, profile: &Profile) -> Result<Vec<(Name, Profile)>
     profile.streams().into_iter().map(named).collect()
 }
 
-/// Whether `stream` is the load `load` itself, or one of its scenarios.
-pub fn is_of(stream: &Name, load: &Name) -> bool {
-    stream.as_str().strip_prefix(load.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
 /// Puts the streams in the place of the loads, and in the recovery signal.
 pub fn expand(scenario: &mut Scenario, profiles: &BTreeMap<Name, Profile>) {
     let names: Vec<Name> = scenario.load.iter().map(|load| load.name.clone()).collect();
@@ -32,7 +28,11 @@ pub fn expand(scenario: &mut Scenario, profiles: &BTreeMap<Name, Profile>) {
         if profiles.contains_key(load) || !names.contains(load) {
             return vec![load.clone()];
         }
-        profiles.keys().filter(|stream| is_of(stream, load) && !names.contains(stream)).cloned().collect()
+        profiles
+            .keys()
+            .filter(|stream| belongs(stream.as_str(), load.as_str()) && !names.contains(stream))
+            .cloned()
+            .collect()
     };
     let loads = std::mem::take(&mut scenario.load);
     scenario.load = loads

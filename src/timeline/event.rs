@@ -84,7 +84,7 @@ pub enum EventKind {
         stream: Name,
         /// What it said of itself.
         hello: Hello,
-        /// When its requests are meant to start: stages count from here.
+        /// When its requests are meant to begin: stages count from here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Offset>,
     },
@@ -106,6 +106,13 @@ pub enum EventKind {
         stream: Name,
         /// Why.
         why: String,
+    },
+    /// A search for the highest rate moved on.
+    Search {
+        /// The stream.
+        stream: Name,
+        /// What became of it.
+        mark: SearchMark,
     },
     /// A ledger write's fate is known, or it could not be sent.
     Ledger {
@@ -162,13 +169,6 @@ pub enum EventKind {
         /// What was measured, in words.
         measured: String,
     },
-    /// A guard tripped: the drill is stopped and healed. In a load, a threshold with `abort_on_fail`.
-    Guard {
-        /// The condition, as written.
-        condition: String,
-        /// Why, with the measured value.
-        why: String,
-    },
     /// A load's threshold changed, as seen while the load was on.
     Threshold {
         /// As written.
@@ -178,12 +178,12 @@ pub enum EventKind {
         /// What was measured, in words.
         measured: String,
     },
-    /// Something became of the search for a breakpoint.
-    Search {
-        /// The stream that searches.
-        stream: Name,
-        /// What became of it.
-        mark: SearchMark,
+    /// A guard tripped: the drill is stopped and healed. Also a threshold with `abort_on_fail` of a load alone.
+    Guard {
+        /// The condition, as written.
+        condition: String,
+        /// Why, with the measured value.
+        why: String,
     },
     /// The operator, or a signal, asked to stop.
     Cancel {
@@ -275,33 +275,33 @@ pub enum FaultMark {
     },
 }
 
-/// What became of the search for the highest rate that holds.
+/// What became of a search for the highest rate at which its conditions hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "mark", rename_all = "snake_case")]
 pub enum SearchMark {
-    /// A rate is asked for in [`from`, `to`). One that is never judged was cut short by the end of the search.
+    /// A step was decided on; recorded before it begins, or at most a second later.
     Step {
-        /// Requests per second.
+        /// The rate asked for, per second.
         per_second: u32,
-        /// Start of its time.
+        /// Its start.
         from: Offset,
-        /// End of its time.
+        /// Its end.
         to: Offset,
-        /// Whether it is held to confirm that it holds; else it is a step on the way up.
+        /// Whether it is the long hold that confirms what was found.
         confirm: bool,
     },
-    /// A step had its time and its answers.
+    /// A step was looked at. One that never is was cut short by the end of the search.
     Judged {
-        /// Start of its time.
+        /// Its start.
         from: Offset,
         /// Whether every condition held; none: it could not be told.
         held: Option<bool>,
-        /// What was measured, in words.
+        /// What was measured, or why it could not be told.
         why: String,
     },
-    /// The search is over. Without this mark it was cut short.
+    /// The search is over.
     Over {
-        /// Why, in words.
+        /// Why.
         why: String,
     },
 }
@@ -475,7 +475,7 @@ pub enum EndReason {
     },
     /// The steady state did not hold: nothing was hurt.
     NotSteady,
-    /// A guard stopped it.
+    /// A guard stopped it, or a threshold of a load alone.
     Guard,
     /// The operator or a signal stopped it.
     Cancelled,

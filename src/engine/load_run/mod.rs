@@ -188,7 +188,7 @@ impl Run {
     fn on_input(&mut self, input: Input) {
         match input {
             Input::Worker(report) => {
-                let event = worker_event(report, self.world.clock);
+                let event = worker_event(report, &self.world.clock);
                 match &event {
                     EventKind::LoadReady { stream, from: Some(from), .. } => self.on_ready(&stream.clone(), *from),
                     EventKind::LoadEnd { stream } | EventKind::LoadLost { stream, .. } => self.course.over(stream),

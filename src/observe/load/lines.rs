@@ -90,6 +90,7 @@ impl Lines {
             hist_err: self.encode(&tally.err),
             hist_service: self.encode(&tally.service),
             late: tally.late,
+            later: None,
             slots: tally.slots.clone(),
             is_final: update.last,
             why: tally.why.map(|reason| reason.to_string()),

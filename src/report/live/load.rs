@@ -34,7 +34,7 @@ impl Panel {
         let stream = |name: &Name| {
             let executor = plan.profiles.get(name).and_then(|profile| profile.executor());
             let mut end = std::time::Duration::ZERO;
-            let stages = executor.map(|e| e.stages()).unwrap_or_default();
+            let stages = executor.as_ref().map(|e| e.stages()).unwrap_or_default();
             let stages = stages.into_iter().map(|(name, stage)| {
                 end += stage.duration.get();
                 (name, end)

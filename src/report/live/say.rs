@@ -48,6 +48,18 @@ pub(super) fn mark(what: &EventKind) -> Option<(String, Tone)> {
             SignalState::Bad => ("recovery signal is bad".into(), Tone::Breach),
             SignalState::Blind => ("recovery signal cannot be seen".into(), Tone::Inconclusive),
         },
+        EventKind::Threshold { threshold, held, measured } => {
+            let (word, tone) = match held {
+                Some(true) => ("holds", Tone::Pass),
+                Some(false) => ("is missed", Tone::Breach),
+                None => ("cannot be told", Tone::Inconclusive),
+            };
+            (format!("threshold `{threshold}` {word}: {measured}"), tone)
+        }
+        EventKind::Search { stream, mark } => {
+            let (text, tone) = search_mark(mark);
+            (format!("search of {stream}: {text}"), tone)
+        }
         EventKind::SteadyState { condition, held, measured } => {
             let (word, tone) = match held {
                 Some(true) => ("holds", Tone::Pass),
@@ -80,15 +92,6 @@ pub(super) fn mark(what: &EventKind) -> Option<(String, Tone)> {
             LedgerReading::Failed { why } => (format!("ledger cannot be read back: {why}"), Tone::Inconclusive),
         },
         EventKind::Guard { condition, why } => (format!("guard `{condition}` tripped, healing: {why}"), Tone::Breach),
-        EventKind::Threshold { threshold, held, measured } => {
-            let (word, tone) = match held {
-                Some(true) => ("holds", Tone::Pass),
-                Some(false) => ("is missed", Tone::Breach),
-                None => ("cannot be told", Tone::Inconclusive),
-            };
-            (format!("threshold `{threshold}` {word}: {measured}"), tone)
-        }
-        EventKind::Search { stream, mark } => search_mark(stream.as_str(), mark),
         EventKind::Cancel { by, level } => {
             let what = if *level > 1 { "undoing now" } else { "adding no more harm, then undoing" };
             (format!("cancelled by {by}: {what}"), Tone::Inconclusive)
@@ -98,6 +101,19 @@ pub(super) fn mark(what: &EventKind) -> Option<(String, Tone)> {
         EventKind::Probe { .. } | EventKind::Ledger { .. } => return None,
         EventKind::LoadReady { .. } | EventKind::Load { .. } | EventKind::LoadEnd { .. } => return None,
     })
+}
+
+fn search_mark(mark: &SearchMark) -> (String, Tone) {
+    match mark {
+        SearchMark::Step { per_second, from, to, confirm } => {
+            let what = if *confirm { "confirming " } else { "" };
+            (format!("{what}{per_second}/s for {}", to.since(*from)), Tone::Plain)
+        }
+        SearchMark::Judged { held: Some(true), why, .. } => (format!("it holds: {why}"), Tone::Pass),
+        SearchMark::Judged { held: Some(false), why, .. } => (format!("it breaks: {why}"), Tone::Breach),
+        SearchMark::Judged { held: None, why, .. } => (format!("it cannot be told: {why}"), Tone::Inconclusive),
+        SearchMark::Over { why } => (format!("over: {why}"), Tone::Plain),
+    }
 }
 
 fn fault_mark(mark: &FaultMark) -> Option<(String, Tone)> {
@@ -137,19 +153,6 @@ fn backup_mark(mark: &BackupMark) -> (String, Tone) {
         BackupMark::Began { .. } => ("begins".into(), Tone::Plain),
         BackupMark::Taken { bytes, .. } => (format!("is taken: {}", words::bytes(*bytes)), Tone::Plain),
         BackupMark::Failed { why, .. } => (format!("failed: {why}"), Tone::Breach),
-    }
-}
-
-fn search_mark(stream: &str, mark: &SearchMark) -> (String, Tone) {
-    match mark {
-        SearchMark::Step { per_second, confirm: true, .. } => {
-            (format!("{stream}: {per_second}/s is held to confirm it"), Tone::Plain)
-        }
-        SearchMark::Step { per_second, .. } => (format!("{stream}: {per_second}/s"), Tone::Plain),
-        SearchMark::Judged { held: Some(true), why, .. } => (format!("{stream}: it holds: {why}"), Tone::Pass),
-        SearchMark::Judged { held: Some(false), why, .. } => (format!("{stream}: it breaks: {why}"), Tone::Breach),
-        SearchMark::Judged { why, .. } => (format!("{stream}: it cannot be told: {why}"), Tone::Inconclusive),
-        SearchMark::Over { why } => (format!("{stream}: {why}"), Tone::Plain),
     }
 }
 

@@ -54,6 +54,7 @@ impl Profile {
         for (nth, journey) in self.journeys.iter().enumerate() {
             found.journey(&format!("journeys[{nth}]"), journey);
         }
+        found.0.extend(self.threshold_problems());
         if self.request_names().len() > MOST_NAMES {
             found.error(
                 "",
