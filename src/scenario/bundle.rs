@@ -46,6 +46,7 @@ pub fn open_text(file: &Path, text: &str, overrides: &[(String, String)]) -> Res
         match profile(&beside(file, &stream.profile)) {
             Ok((profile, warnings)) => {
                 problems.merge(warnings);
+                problems.merge(source.problems(for_a_load_alone(&source, &place, &profile)));
                 match streams_of(&stream.name, &profile) {
                     Ok(streams) => profiles.extend(streams),
                     Err(e) => {
@@ -66,6 +67,26 @@ pub fn open_text(file: &Path, text: &str, overrides: &[(String, String)]) -> Res
     }
     expand(&mut scenario, &profiles);
     Ok(Bundle { scenario, source, profiles, warnings: problems })
+}
+
+/// What a profile holds for `simulacro load` only, of which its author should know in a drill.
+fn for_a_load_alone(source: &Source, place: &str, profile: &Profile) -> Vec<Problem> {
+    let mut found = Vec::new();
+    if profile.breakpoint.is_some() {
+        let message = "`breakpoint` drives the target until it breaks: in a drill nothing else could be told";
+        let hint = "find it with `simulacro load`, and give the drill a rate below it";
+        found.push(source.error(place, message).hint(hint));
+    }
+    let of_stages = profile
+        .streams()
+        .iter()
+        .filter_map(|(_, stream)| stream.executor())
+        .any(|executor| executor.stages().iter().any(|(_, stage)| !stage.thresholds.is_empty()));
+    if of_stages || !profile.thresholds.is_empty() {
+        let message = "the thresholds of this profile are judged by `simulacro load` only";
+        found.push(source.error(place, message).hint("a drill is judged by its own `objectives.slo`").warning());
+    }
+    found
 }
 
 /// The problems of a profile, and one that leads from the scenario to them.
@@ -126,8 +147,7 @@ pub fn profile_text(file: &Path, text: &str) -> Result<(Profile, Problems), Prob
 
 /// As [`profile_text`], with the places of what was read.
 pub(super) fn profile_source(file: &Path, text: &str) -> Result<(Profile, Source, Problems), Problems> {
-    let (mut profile, source) = load_plain::<Profile>(file, text)?;
-    profile.root_files(file.parent().unwrap_or(Path::new("")));
+    let (profile, source) = load_plain::<Profile>(file, text)?;
     let list = profile.problems().into_iter().map(|p| {
         let problem: Problem = source.error(p.path, p.message);
         match p.severity {

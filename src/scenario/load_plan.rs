@@ -10,7 +10,7 @@ use super::objectives::Objectives;
 use super::phases::Phases;
 use super::plan::{LoadPlan, Plan, VERSION};
 use super::problem::Problems;
-use super::profile::{Executor, Profile};
+use super::profile::{Executor, Profile, Severity};
 use super::reference::{Piece, pieces};
 use super::resolve::{Settings, digest, host_name, run_id};
 use super::source::read_file;
@@ -45,6 +45,11 @@ pub fn resolve_load(file: &Path, settings: &Settings, load: &LoadSettings) -> Re
         let message = "--duration: nothing in this profile goes on at a constant rate or number of users";
         let hint = "change the stages, or whatever else sets its end, in the profile";
         wrong.push(source.error("", message).hint(hint));
+    }
+    if !settings.vars.is_empty() {
+        // A value may hold what a template cannot.
+        let found = profile.problems().into_iter().filter(|p| p.severity == Severity::Error);
+        wrong.extend(found.map(|p| source.error(p.path, p.message)));
     }
     if let Some(endless) = endless(&profile) {
         let message = format!("`{endless}` has no duration, so this load would never end");

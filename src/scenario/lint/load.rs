@@ -20,7 +20,6 @@ pub(super) fn check(lint: &mut Lint<'_>) {
             stops_early(lint, &format!("load[{i}]"), profile);
             taken(lint, &format!("load[{i}]"), &load.name, stream);
         }
-        for_a_load_alone(lint, &format!("load[{i}]"), &load.name);
     }
     let models: Vec<LoadModel> = scenario.load.iter().flat_map(|l| lint.models(&l.name)).collect();
     let all_closed = !models.is_empty() && models.iter().all(|model| *model == LoadModel::Closed);
@@ -57,27 +56,6 @@ fn taken(lint: &mut Lint<'_>, path: &str, load: &Name, stream: &Name) {
     if stream != load && others.into_iter().any(|other| other == stream) {
         let message = format!("the stream `{stream}` of this load is called as another load or probe is");
         lint.error(format!("{path}.name"), message, "names are given once");
-    }
-}
-
-/// What only `simulacro load` looks at.
-fn for_a_load_alone(lint: &mut Lint<'_>, path: &str, load: &Name) {
-    let path = format!("{path}.profile");
-    let profiles = lint.profiles_of(load);
-    if profiles.iter().any(|(_, profile)| profile.breakpoint.is_some()) {
-        let message = "`breakpoint` drives the target until it breaks: in a drill nothing else could be told";
-        lint.error(
-            path.clone(),
-            message,
-            "find the breakpoint with `simulacro load`, and give the drill a rate below it",
-        );
-    }
-    let stages = |profile: &Profile| {
-        profile.executor().is_some_and(|e| e.stages().iter().any(|(_, stage)| !stage.thresholds.is_empty()))
-    };
-    if profiles.iter().any(|(_, profile)| !profile.thresholds.is_empty() || stages(profile)) {
-        let message = "the thresholds of this profile are judged by `simulacro load` only";
-        lint.warn(path, message, "a drill is judged by its own `objectives.slo`");
     }
 }
 
