@@ -100,3 +100,89 @@ async fn broken_answers_are_failures_with_their_reason() {
         assert!(heard.reasons().iter().any(|why| why.contains(reason)), "{manners:?}: {:?}", heard.reasons());
     }
 }
+
+const VISITORS: &str = "
+simulacro_profile: 1
+name: visitors
+per_vu_iterations: { vus: 3, iterations: 4 }
+timeout: 20s
+journeys:
+  - name: member
+    wait_time: { min: 0s, max: 2ms }
+    on_start:
+      - { name: log in, method: POST, path: '/login/${user}' }
+    steps:
+      - { name: list, path: '/list/${user}/${iteration}', think_time: { min: 0s, max: 1ms } }
+      - { name: show, path: '/show/${user}/${iteration}' }
+    on_stop:
+      - { name: log out, method: POST, path: '/logout/${user}' }
+";
+
+/// What each user did, in order, by the second part of the path.
+fn by_user(server: &Server) -> BTreeMap<String, Vec<String>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for request in server.seen() {
+        let (_, path) = request.what.split_once(' ').unwrap();
+        let mut parts = path.split('/').skip(1);
+        let (what, user) = (parts.next().unwrap(), parts.next().unwrap());
+        let pass = parts.next().map_or(String::new(), |pass| format!(" {pass}"));
+        all.entry(user.to_owned()).or_default().push(format!("{what}{pass}"));
+    }
+    all
+}
+
+#[tokio::test]
+async fn users_come_pass_a_fixed_number_of_times_and_go() {
+    let server = Server::start(Manners::Good).await;
+    let heard = start(VISITORS, &server.url()).await.hear_all().await;
+    heard.assert_whole();
+    assert_eq!((heard.err(), heard.not_sent(), heard.pending()), (0, 0, 0), "{:?}", heard.reasons());
+    let users = by_user(&server);
+    assert_eq!(users.len(), 3);
+    for (user, did) in users {
+        let mut expected = vec!["login".to_owned()];
+        expected.extend((0..4).flat_map(|pass| [format!("list {pass}"), format!("show {pass}")]));
+        expected.push("logout".to_owned());
+        assert_eq!(did, expected, "user {user}");
+    }
+}
+
+#[tokio::test]
+async fn users_follow_the_stages_and_every_visit_begins_and_ends_as_it_should() {
+    let server = Server::start(Manners::Good).await;
+    let stages = "ramping_vus: { start_vus: 1, graceful_ramp_down: 1s, stages: [ { duration: 400ms, target: 4 }, \
+                  { duration: 0s, target: 1 }, { duration: 300ms, target: 1 }, { duration: 0s, target: 2 }, \
+                  { duration: 300ms, target: 2 } ] }";
+    let profile = VISITORS.replace("per_vu_iterations: { vus: 3, iterations: 4 }", stages);
+    let heard = start(&profile, &server.url()).await.hear_all().await;
+    heard.assert_whole();
+    assert_eq!((heard.err(), heard.not_sent(), heard.pending()), (0, 0, 0), "{:?}", heard.reasons());
+    let users = by_user(&server);
+    let visits = |user: &str| users[user].iter().filter(|what| *what == "login").count();
+    assert_eq!(["0", "1", "2", "3"].map(visits), [1, 2, 1, 1], "{users:?}");
+    for did in users.values() {
+        assert_eq!(did.first().map(String::as_str), Some("login"));
+        assert_eq!(did.last().map(String::as_str), Some("logout"));
+        let outs = did.iter().filter(|what| *what == "logout").count();
+        assert_eq!(outs, did.iter().filter(|what| *what == "login").count());
+    }
+    assert_eq!(heard.hello.unwrap().executor, "ramping_vus");
+}
+
+#[tokio::test]
+async fn journeys_are_given_out_by_weight() {
+    let server = Server::start(Manners::Good).await;
+    let profile = "
+simulacro_profile: 1
+name: crowd
+per_vu_iterations: { vus: 8, iterations: 1 }
+journeys:
+  - { name: rare, weight: 1, wait_time: { min: 0s, max: 0s }, steps: [{ name: rare, path: '/rare/${user}' }] }
+  - { name: usual, weight: 3, wait_time: { min: 0s, max: 0s }, steps: [{ name: usual, path: '/usual/${user}' }] }
+  - { name: never, weight: 0, wait_time: { min: 0s, max: 0s }, steps: [{ name: never, path: '/never/${user}' }] }
+";
+    let heard = start(profile, &server.url()).await.hear_all().await;
+    heard.assert_whole();
+    let count = |what: &str| server.seen().iter().filter(|r| r.what.contains(what)).count();
+    assert_eq!((count("/rare/"), count("/usual/"), count("/never/")), (2, 6, 0));
+}

@@ -64,7 +64,7 @@ impl Wire {
         let _ = stream.set_nodelay(true);
         let (send, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| of_hyper(&e))?;
         // Errors of the connection reach its requests; here they would only be seen twice.
-        let task = tokio::task::spawn_local(async move {
+        let task = tokio::spawn(async move {
             let _ = connection.await;
         });
         Ok(Connection { send, task: task.abort_handle() })

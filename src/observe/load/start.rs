@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 
-use super::journeys::{self, ClosedStream};
+use super::journeys::{self, ClosedStream, Crew};
 use super::open::{self, OpenStream};
 use super::pacer::Pacer;
 use super::plan::{OwnSecrets, Plan, Target};
@@ -12,12 +12,14 @@ use super::recorder::{Grid, Shard};
 use super::sender::Wire;
 use super::stop::Stop;
 use crate::clock::raw_now;
-use crate::scenario::profile::{ConstantArrivalRate, ConstantVus, Executor, Severity};
+use crate::scenario::profile::{ConstantArrivalRate, Executor, Severity};
 use crate::timeline::load_line::{Assignment, Hello, PROTOCOL};
 use crate::world::secrets::Secrets;
 
 /// Between the assignment and the first request, in nanoseconds: for threads and connections.
 const HEAD_START: i64 = 20_000_000;
+/// As [`HEAD_START`], for users: goose starts them one by one.
+const USERS_HEAD_START: i64 = 100_000_000;
 
 /// An executor at work.
 pub struct Running {
@@ -51,7 +53,15 @@ pub fn start(assignment: &Assignment, stop: Stop) -> Result<Running, String> {
     let secrets = OwnSecrets(secrets);
     match profile.executor() {
         Some(Executor::ConstantArrivalRate(rate)) => start_open(assignment, rate, target, &secrets, stop),
-        Some(Executor::ConstantVus(users)) => start_closed(assignment, users, target, &secrets, stop),
+        Some(executor @ Executor::ConstantVus(users)) => {
+            start_closed(assignment, executor, Crew::constant(users), target, &secrets, stop)
+        }
+        Some(executor @ Executor::RampingVus(ramp)) => {
+            start_closed(assignment, executor, Crew::ramping(ramp), target, &secrets, stop)
+        }
+        Some(executor @ Executor::PerVuIterations(users)) => {
+            start_closed(assignment, executor, Crew::passes(users), target, &secrets, stop)
+        }
         Some(other) => Err(format!("`{}` cannot be run yet", other.key())),
         None => Err(format!("profile {} has no executor", profile.name)),
     }
@@ -122,17 +132,31 @@ fn start_open(
 
 fn start_closed(
     assignment: &Assignment,
-    users: &ConstantVus,
+    executor: Executor<'_>,
+    crew: Crew,
     target: Target,
     secrets: &OwnSecrets,
     stop: Stop,
 ) -> Result<Running, String> {
+    if target.tls {
+        return Err(format!("{}: this executor speaks no TLS yet: give it an http:// URL", assignment.base_url));
+    }
     let profile = &assignment.profile;
-    let plan = Plan::new(assignment, profile.all_requests(), "", secrets).map_err(|e| e.to_string())?;
-    let shard = Arc::new(Shard::new(Grid { epoch: assignment.epoch }, None));
-    let start = raw_now();
-    let stream = ClosedStream { plan, target, profile: profile.clone(), users: users.clone(), shard: shard.clone() };
+    let plan = Plan::new(assignment, profile.all_requests(), &target.prefix, secrets).map_err(|e| e.to_string())?;
+    let (authority, base) = (target.authority.clone(), target.base.clone());
+    let wire = Wire::new(target).ok_or_else(|| format!("`{authority}` cannot stand in a Host header"))?;
+    let grid = Grid { epoch: assignment.epoch };
+    let shard = Arc::new(Shard::new(grid, None));
+    let start = grid.next_begin(begin(assignment, USERS_HEAD_START));
+    let stream = ClosedStream { plan, wire, base, profile: profile.clone(), crew, start, shard: shard.clone() };
     let (tell, done) = mpsc::channel();
     journeys::start(stream, stop, tell)?;
-    Ok(Running { hello: hello(Executor::ConstantVus(users), start), shards: vec![shard], start, done, threads: 1 })
+    Ok(Running { hello: hello(executor, start), shards: vec![shard], start: raw_now(), done, threads: 1 })
+}
+
+/// When the first request is meant to start, at the earliest.
+fn begin(assignment: &Assignment, head_start: i64) -> i64 {
+    let after = assignment.profile.start_time.map_or(0, |d| d.get().as_nanos() as i64);
+    let now = raw_now() + head_start;
+    now.max(assignment.not_before.max(now.saturating_sub(head_start)).saturating_add(after))
 }
