@@ -191,3 +191,73 @@ fn has_conditions(profile: &Profile) -> bool {
         other => other.stages().iter().any(|(_, stage)| !stage.thresholds.is_empty()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROFILE: &str = "simulacro_profile: 1\nname: p\nbase_url: 'http://${host}/${env:TENANT}'\ntimeout: 1s\n\
+        vars: { host: a }\nscenarios:\n\
+        \x20 one:\n    constant_arrival_rate: { rate: 10 }\n    requests: [{ name: list, path: /list }]\n\
+        \x20 two:\n    constant_arrival_rate: { rate: 10, duration: 1m }\n    requests: [{ name: list, path: /list }]\n\
+        thresholds: ['one.p95 < 1s']\n";
+
+    fn resolved(text: &str, vars: &[(&str, &str)], load: LoadSettings) -> Result<(Plan, Problems), Problems> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("p.yaml");
+        std::fs::write(&file, text).unwrap();
+        let settings = Settings {
+            vars: vars.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect(),
+            seed: 1,
+            utc: "20260101T000000Z".into(),
+            report_dir: "/reports".into(),
+            simulated: false,
+            allow_commands: false,
+        };
+        resolve_load(&file, &settings, &load)
+    }
+
+    fn seconds(seconds: u64) -> LoadSettings {
+        LoadSettings { base_url: None, duration: Some(HumanDuration::from_secs(seconds)) }
+    }
+
+    #[test]
+    fn a_profile_becomes_a_plan_with_a_stream_for_each_scenario() {
+        let (plan, warnings) = resolved(PROFILE, &[("host", "b")], seconds(5)).unwrap();
+        assert!(warnings.is_empty(), "{warnings}");
+        let streams: Vec<_> = plan.scenario.load.iter().map(|l| (l.name.as_str(), l.base_url.as_str())).collect();
+        assert_eq!(streams, [("one", "http://b/${env:TENANT}"), ("two", "http://b/${env:TENANT}")]);
+        let durations = plan.profiles.values().map(|p| p.executor().and_then(|e| e.duration()));
+        assert!(durations.into_iter().all(|d| d == Some(HumanDuration::from_secs(5))), "given for all of them");
+        assert_eq!(plan.load.unwrap().thresholds.len(), 1);
+        assert!(plan.run.0.starts_with("20260101T000000Z-p-") && plan.scenario.faults.is_empty());
+        let single = PROFILE.split("scenarios").next().unwrap().to_owned()
+            + "constant_arrival_rate: { rate: 1, duration: 1s }\nrequests: [{ name: a, path: /a }]\n";
+        let (plan, warnings) = resolved(&single, &[], LoadSettings::default()).unwrap();
+        assert_eq!(plan.profiles.keys().map(Name::as_str).collect::<Vec<_>>(), ["p"], "called as the profile is");
+        assert!(warnings.to_string().contains("no thresholds"), "{warnings}");
+    }
+
+    #[test]
+    fn all_that_is_missing_is_said_at_once_and_at_its_place() {
+        let text = PROFILE.replace("base_url: 'http://${host}/${env:TENANT}'\n", "");
+        let problems = resolved(&text, &[("hots", "b")], LoadSettings::default()).unwrap_err();
+        let found: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.span.line, p.message)).collect();
+        assert_eq!(
+            found,
+            [
+                "1: it is not said where the paths begin",
+                "4: -V hots: this profile has no variable of that name",
+                "7: `scenarios.one.constant_arrival_rate` has no duration, so this load would never end",
+            ]
+        );
+        let given = LoadSettings { base_url: Some("http://${nobody}".into()), duration: None };
+        let problems = resolved(PROFILE, &[], given).unwrap_err().to_string();
+        assert!(problems.contains("names `nobody`, which is not declared"), "{problems}");
+        let stages = "simulacro_profile: 1\nname: p\nbase_url: 'http://a'\n\
+                      ramping_vus: { stages: [{ duration: 1s, target: 1 }] }\n\
+                      journeys: [{ name: j, steps: [{ name: a, path: /a }] }]\n";
+        let problems = resolved(stages, &[], seconds(1)).unwrap_err().to_string();
+        assert!(problems.contains("--duration: nothing in this profile"), "{problems}");
+    }
+}

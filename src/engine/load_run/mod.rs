@@ -5,6 +5,8 @@
 
 mod course;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

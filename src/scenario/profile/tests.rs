@@ -116,3 +116,18 @@ fn the_committed_profiles_are_valid() {
     }
     assert!(seen >= 4, "only {seen} profiles");
 }
+
+#[test]
+fn a_search_can_reach_what_is_asked_for() {
+    let profile = |rest: &str| {
+        read(&format!(
+            "{{simulacro_profile: 1, name: s, timeout: 1s, requests: [{{name: a, path: /a}}], \
+             breakpoint: {{start_rate: 10, max_rate: 100, step: 10, until: ['p95 < 1s'], {rest}}}"
+        ))
+    };
+    assert_eq!(messages(&profile("at_least: 100}")), []);
+    assert_eq!(messages(&profile("at_least: 101}")), [("breakpoint.at_least".into(), Severity::Error)]);
+    assert_eq!(messages(&profile("hold: 0s}")), [("breakpoint".into(), Severity::Error)]);
+    let beside = profile("at_least: 50}, thresholds: ['p95 < 1s']");
+    assert_eq!(messages(&beside), [("thresholds".into(), Severity::Warning)]);
+}
