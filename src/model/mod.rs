@@ -1,4 +1,7 @@
-//! The vocabulary of the crate: points in time, durations, shares, names, conditions. Data with serde, nothing else.
+//! The vocabulary of the crate: points in time, durations, shares, names, conditions, the messages of gRPC. Data and pure
+//! functions of it, nothing else.
+
+pub mod grpc;
 
 mod condition;
 mod link;

@@ -114,7 +114,7 @@ proptest! {
         let rule = LinkRule::Latency { latency: HumanDuration::from_millis(latency), jitter: HumanDuration::from_millis(jitter) };
         lane.act(Op::Set(0, rule));
         let (least, most) = (latency.saturating_sub(jitter) as i64, (latency + jitter) as i64);
-        let mut arrived = Vec::new();
+        let mut arrived: Vec<i64> = Vec::new();
         let mut latest = 0;
         let long_after = most + 2;
         for gap in gaps.iter().chain([&long_after]) {

@@ -148,7 +148,8 @@ pub fn profile_text(file: &Path, text: &str) -> Result<(Profile, Problems), Prob
 /// As [`profile_text`], with the places of what was read.
 pub(super) fn profile_source(file: &Path, text: &str) -> Result<(Profile, Source, Problems), Problems> {
     let (profile, source) = load_plain::<Profile>(file, text)?;
-    let list = profile.problems().into_iter().map(|p| {
+    let profile = profile.resolved(file.parent().unwrap_or(Path::new("")));
+    let list = profile.problems().into_iter().chain(profile.file_problems()).map(|p| {
         let problem: Problem = source.error(p.path, p.message);
         match p.severity {
             Severity::Error => problem,

@@ -1,14 +1,10 @@
 //! An answer to a request, as far as somebody looks at it.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 
-use super::plan::Prepared;
-use super::reason::Reason;
-
-/// What must be kept of an answer. The whole body is read in any case.
+/// What must be kept of an answer, for [`Prepared::judge`](super::plan::Prepared::judge). The whole body is read in any
+/// case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wants {
     /// Its headers.
@@ -32,18 +28,13 @@ pub struct Answer {
     pub trailers: HeaderMap,
 }
 
-impl Prepared {
-    /// What must be kept of an answer for [`Prepared::judge`].
-    pub fn wants(&self) -> Wants {
-        Wants::default()
-    }
-
-    /// Whether an answer that took so long is good.
-    ///
-    /// # Errors
-    ///
-    /// Why it is not.
-    pub fn judge(&self, answer: &Answer, _took: Duration) -> Result<(), Reason> {
-        if self.expect.status_is_good(answer.status) { Ok(()) } else { Err(Reason::Status(answer.status)) }
+impl Wants {
+    /// What two need together.
+    pub fn and(self, other: Wants) -> Wants {
+        Wants {
+            headers: self.headers || other.headers,
+            body: self.body || other.body,
+            trailers: self.trailers || other.trailers,
+        }
     }
 }

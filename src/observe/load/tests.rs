@@ -59,7 +59,7 @@ impl Path {
             under_way: Vec::new(),
             collector: Collector::new(GRID, start),
             outbox: Outbox::default(),
-            lines: Lines::new(["a", "b", "c"].iter().map(|name| name.parse().unwrap()).collect()),
+            lines: Lines::new(["a", "b", "c"].iter().map(|name| name.parse().unwrap()).collect(), Arc::default()),
             cursor: start,
             now: start,
             written: Vec::new(),
@@ -263,7 +263,7 @@ fn a_window_too_large_for_a_line_is_split() {
         let ticket = path.shards[0].begin(0, GRID.epoch, GRID.epoch);
         let outcome = if n % 3 == 0 { Outcome::Bad(Reason::Timeout) } else { Outcome::Ok };
         // Spread over all buckets, so that nothing compresses well.
-        let bits = crate::scenario::profile::mix(n);
+        let bits = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let took = ((bits % 2048 + 1) << ((bits >> 32) % 18)) as i64 * 1000;
         path.shards[0].finish(ticket, outcome, GRID.epoch + took);
     }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A file of rows. `${users.email}` is the field `email` of the row that `data: { users: … }` gives to a request or to
-/// a user's pass. Exactly one of `csv` and `jsonl`.
+/// A file of rows, at most 256 MiB. `${users.email}` is the field `email` of the row that `data: { users: … }` gives to
+/// a request or to a user's pass. Exactly one of `csv` and `jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataFile {
@@ -19,7 +19,8 @@ pub struct DataFile {
     pub order: DataOrder,
 }
 
-/// In what order rows are given out. An open model takes a row for each request, a closed one for each pass of a user.
+/// In what order rows are given out. An open model takes a row for each request, whether that uses it or not, a closed
+/// one for each pass of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DataOrder {

@@ -8,6 +8,7 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::HumanDuration;
+use crate::model::grpc::Code;
 
 /// What counts as a good answer: every part must hold, and the whole body must arrive.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -26,18 +27,20 @@ pub struct Expect {
     /// A regular expression that the body must match somewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matches: Option<String>,
-    /// Values that the body, read as JSON, must have: from JSON path (RFC 9535) to value.
+    /// Values that the body, read as JSON, must have: from JSON path (RFC 9535) to value. Numbers are compared as
+    /// numbers; where a path leads to several values, the first one counts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub json: BTreeMap<String, serde_json::Value>,
-    /// The longest latency that is still good; a slower answer counts as failed.
+    /// The longest latency that is still good, measured as everywhere from the intended start; a slower answer counts
+    /// as failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<HumanDuration>,
     /// The gRPC status, such as `OK` or `NOT_FOUND`. Default `OK`.
     #[serde(default, alias = "grpcStatus", skip_serializing_if = "Option::is_none")]
-    pub grpc_status: Option<String>,
+    pub grpc_status: Option<Code>,
 }
 
-/// Where a value is taken from an answer. Exactly one of the three.
+/// Where a value is taken from an answer: one of the three, or `regex` beside `header`, for a part of a header's value.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Extract {
@@ -47,7 +50,8 @@ pub struct Extract {
     /// A header's value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
-    /// The first group of a regular expression in the body, or the whole match when it has no group.
+    /// The first group of a regular expression in the body, or in the header beside it; the whole match when the
+    /// expression has no group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regex: Option<String>,
 }
@@ -57,14 +61,6 @@ pub struct Extract {
 pub struct StatusCodes(pub Vec<u16>);
 
 impl Expect {
-    /// Whether `status` is good.
-    pub fn status_is_good(&self, status: u16) -> bool {
-        match &self.status {
-            Some(StatusCodes(allowed)) => allowed.contains(&status),
-            None => status < 400,
-        }
-    }
-
     /// Whether nothing was asked for.
     pub fn is_default(&self) -> bool {
         *self == Expect::default()

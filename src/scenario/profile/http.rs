@@ -14,7 +14,7 @@ const RESPONSE_LIMIT: u64 = 16 * 1024 * 1024;
 pub struct HttpOptions {
     /// The HTTP version. Default `auto`.
     pub version: HttpVersion,
-    /// Whether each sender or user keeps the cookies it is given. Default false.
+    /// Whether each sender or user keeps the cookies that it is given and sends them back (RFC 6265). Default false.
     pub cookies: bool,
     /// The largest answer body, in bytes; a larger one is not read to its end and counts as failed. Default 16 MiB.
     #[serde(alias = "responseLimit")]
@@ -65,7 +65,8 @@ pub struct Tls {
     pub insecure: bool,
 }
 
-/// Who we say that we are. Values are templates, so that secrets stay references: `${env:NAME}`, `${file:PATH}`.
+/// Who we say that we are. Values are templates, so that secrets stay references: `${env:NAME}`, `${file:PATH}`; fields
+/// of data files and values taken from answers may be used as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {

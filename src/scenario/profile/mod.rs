@@ -7,9 +7,12 @@
 mod data;
 mod executor;
 mod expect;
+mod files;
 mod http;
 mod journey;
+mod names;
 mod request;
+mod rows;
 mod template;
 mod threshold;
 mod validate;
@@ -22,8 +25,10 @@ pub use executor::{
 pub use expect::{Expect, Extract, StatusCodes};
 pub use http::{Auth, Basic, HttpOptions, HttpVersion, Tls};
 pub use journey::{Journey, WaitTime};
-pub use request::{GrpcCall, Method, Request};
-pub use template::{Rendering, Secrets, Template, TemplateError, mix};
+pub use names::Named;
+pub use request::{GrpcCall, MOST_BODY, Method, Request};
+pub use rows::read_small;
+pub use template::{Form, Part, Template, TemplateError, Value};
 pub use threshold::{ErrorBudget, LoadThreshold};
 pub use validate::{Problem, Severity};
 
@@ -82,7 +87,8 @@ pub struct Profile {
     /// How requests travel: version, TLS, cookies, who we say that we are.
     #[serde(default, skip_serializing_if = "HttpOptions::is_default")]
     pub http: HttpOptions,
-    /// Variables for templates.
+    /// Variables for templates: templates themselves. What is random in one is the same wherever a request, or a user's
+    /// pass, uses it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vars: BTreeMap<Name, String>,
     /// Data files for templates, by name.

@@ -8,9 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::expect::{Expect, Extract};
 use crate::model::{HumanDuration, Name};
 
-/// A request. Paths, queries, headers and bodies are templates: `${seq}`, `${user}`, `${iteration}`, `${stream}`,
-/// `${random:1-1000}`, the profile's variables `${name}`, fields of data files `${users.email}`, values taken from
-/// earlier answers `${token}`, and the secrets `${env:NAME}` and `${file:PATH}`.
+/// The largest file that is sent as a body, in bytes.
+pub const MOST_BODY: u64 = 64 << 20;
+
+/// A request. Paths, queries, headers and bodies are templates: `${seq}`, `${user}`, `${iteration}`, `${stream}`;
+/// by chance, with the run's seed, `${random:1-1000}`, `${choice:a|b|c}`, `${uuid}`, `${hex:16}`, `${text:20}`; the
+/// profile's variables `${name}`, fields of data files `${users.email}`, values taken from earlier answers `${token}`;
+/// the secrets `${env:NAME}` and `${file:PATH}`. In a path and a query values are percent-encoded; `${raw:…}` puts one
+/// in as it is, `${json:…}` with the escapes of a JSON string.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -22,7 +27,7 @@ pub struct Request {
     /// The path, below the stream's base URL; starts with `/`. Not needed for gRPC.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// The query, added to the path's own; names and values are percent-encoded where that is needed.
+    /// The query, added to the path's own: names and values as plain text, percent-encoded where that is needed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub query: BTreeMap<String, String>,
     /// Headers.
@@ -53,6 +58,21 @@ pub struct Request {
     /// How often it is picked, relative to the profile's other requests. Default 1. Steps of a journey have no weight.
     #[serde(default = "super::one")]
     pub weight: u32,
+}
+
+impl Request {
+    /// Its templates, each with its key below the request's.
+    pub fn templates(&self) -> Vec<(String, &str)> {
+        let mut all = vec![("path".to_owned(), self.path.as_str())];
+        for (name, value) in &self.query {
+            all.extend([(format!("query.{name}"), name.as_str()), (format!("query.{name}"), value)]);
+        }
+        all.extend(self.headers.iter().map(|(name, value)| (format!("headers.{name}"), value.as_str())));
+        all.extend(self.body.as_deref().map(|body| ("body".to_owned(), body)));
+        let message = self.grpc.as_ref().and_then(|call| call.message.as_deref());
+        all.extend(message.map(|message| ("grpc.message".to_owned(), message)));
+        all
+    }
 }
 
 /// A gRPC unary call. Its message is a template of JSON, its metadata are `headers`.

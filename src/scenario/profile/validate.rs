@@ -1,8 +1,16 @@
 //! What the types cannot say about a profile: all problems at once, each with the path of its key.
 
+mod answers;
+mod files;
+mod http;
+mod journeys;
+mod names;
+mod requests;
+
 use std::time::Duration;
 
-use super::{Breakpoint, Executor, Journey, LoadModel, PROFILE_VERSION, Profile, Request, Stage, Template};
+use self::names::Reach;
+use super::{Breakpoint, Executor, LoadModel, PROFILE_VERSION, Profile, Stage};
 use crate::model::{HumanDuration, Name};
 
 /// The largest value of an HDR histogram here: no request may take longer (`timeline::load_line`).
@@ -48,12 +56,10 @@ impl Profile {
         if !self.scenarios.is_empty() && !self.executors().is_empty() {
             found.error("scenarios", "an executor beside `scenarios`: make it one of them");
         }
-        for (nth, request) in self.requests.iter().enumerate() {
-            found.request(&format!("requests[{nth}]"), request);
-        }
-        for (nth, journey) in self.journeys.iter().enumerate() {
-            found.journey(&format!("journeys[{nth}]"), journey);
-        }
+        found.variables(self);
+        found.data(self);
+        found.http(self);
+        found.traffic("", self);
         found.0.extend(self.threshold_problems());
         if self.request_names().len() > MOST_NAMES {
             found.error(
@@ -61,7 +67,7 @@ impl Profile {
                 format!("more than {MOST_NAMES} request names: give requests that belong together one name"),
             );
         }
-        found.0
+        found.once()
     }
 }
 
@@ -74,6 +80,28 @@ impl Problems {
 
     fn warn(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(Problem { path: path.into(), message: message.into(), severity: Severity::Warning });
+    }
+
+    /// The problems, each once: what several requests share is looked at with each of them.
+    fn once(self) -> Vec<Problem> {
+        let mut once: Vec<Problem> = Vec::new();
+        for problem in self.0 {
+            if !once.contains(&problem) {
+                once.push(problem);
+            }
+        }
+        once
+    }
+
+    /// Whatever is sent; `at` is the path of its scenario with a final dot, or empty.
+    fn traffic(&mut self, at: &str, profile: &Profile) {
+        for (nth, request) in profile.requests.iter().enumerate() {
+            self.request(&format!("{at}requests[{nth}]"), request, &Reach::alone(profile));
+        }
+        for (nth, journey) in profile.journeys.iter().enumerate() {
+            self.journey(&format!("{at}journeys[{nth}]"), journey, profile);
+        }
+        self.rows(at, profile);
     }
 
     /// One executor, and what it needs; `at` is the path of its scenario with a final dot, or empty.
@@ -96,12 +124,7 @@ impl Problems {
     fn scenario(&mut self, name: &Name, alone: &Profile) {
         let at = format!("scenarios.{name}.");
         self.executors(&at, &alone.executors(), alone);
-        for (nth, request) in alone.requests.iter().enumerate() {
-            self.request(&format!("{at}requests[{nth}]"), request);
-        }
-        for (nth, journey) in alone.journeys.iter().enumerate() {
-            self.journey(&format!("{at}journeys[{nth}]"), journey);
-        }
+        self.traffic(&at, alone);
     }
 
     fn executor(&mut self, at: &str, executor: Executor<'_>, profile: &Profile) {
@@ -243,56 +266,5 @@ impl Problems {
         if duration.is_some_and(|d| d.get().is_zero()) {
             self.error(format!("{key}.duration"), "the duration is more than 0s; leave it out to go on until stopped");
         }
-    }
-
-    fn journey(&mut self, at: &str, journey: &Journey) {
-        if journey.steps.is_empty() {
-            self.error(format!("{at}.steps"), "a journey needs at least one step");
-        }
-        match journey.wait_time {
-            Some(wait) if wait.min > wait.max => {
-                self.error(format!("{at}.wait_time"), "`min` is longer than `max`");
-            }
-            None => {
-                self.warn(format!("{at}.wait_time"), "without think time a few users make as much load as they can")
-            }
-            Some(_) => {}
-        }
-        let parts = [("on_start", &journey.on_start), ("steps", &journey.steps), ("on_stop", &journey.on_stop)];
-        for (part, steps) in parts {
-            for (nth, step) in steps.iter().enumerate() {
-                self.request(&format!("{at}.{part}[{nth}]"), step);
-            }
-        }
-    }
-
-    fn request(&mut self, at: &str, request: &Request) {
-        if request.grpc.is_none() && !request.path.starts_with('/') {
-            self.error(format!("{at}.path"), "a path starts with `/`; the host comes from the stream's `base_url`");
-        }
-        let unsafe_in_path = |c: char| !c.is_ascii_graphic() || "\"<>\\^`{|}#".contains(c);
-        if let Some(path) = self.template(format!("{at}.path"), &request.path)
-            && let Some(wrong) = path.literals().find_map(|text| text.chars().find(|c| unsafe_in_path(*c)))
-        {
-            let bytes = wrong.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-            self.error(format!("{at}.path"), format!("a path has no {wrong:?}: write it as `{bytes}`"));
-        }
-        if let Some(body) = &request.body {
-            self.template(format!("{at}.body"), body);
-        }
-        for (name, value) in &request.headers {
-            let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-            if name.is_empty() || !name.chars().all(token) {
-                self.error(format!("{at}.headers"), format!("`{name}` is not a header name"));
-            }
-            if value.chars().any(|c| c.is_control() && c != '\t') {
-                self.error(format!("{at}.headers.{name}"), "a header value has no line ends or control characters");
-            }
-            self.template(format!("{at}.headers.{name}"), value);
-        }
-    }
-
-    fn template(&mut self, path: String, text: &str) -> Option<Template> {
-        text.parse().map_err(|why: super::TemplateError| self.error(path, why.to_string())).ok()
     }
 }

@@ -22,9 +22,9 @@ use std::sync::mpsc::Sender;
 
 use super::plan::Plan;
 use super::recorder::Shard;
-use super::sender::Wire;
 #[cfg(not(feature = "goose"))]
 use super::stop::Stop;
+use super::wire::Wire;
 use crate::scenario::profile::Profile;
 
 /// What the users of a stream share.
@@ -35,8 +35,8 @@ pub struct ClosedStream {
     pub plan: Plan,
     /// Where to.
     pub wire: Wire,
-    /// The base URL, which goose wants to know.
-    pub base: String,
+    /// Scheme and authority of the target, which goose wants to know.
+    pub origin: String,
     /// The profile.
     pub profile: Profile,
     /// Who is there, and when.

@@ -59,7 +59,7 @@ pub fn start(stream: ClosedStream, stop: Stop, done: Sender<Result<(), String>>)
 fn attack(users: &Arc<Users>) -> Result<GooseAttack, Box<GooseError>> {
     let count = users.stream().crew.users();
     let mut configuration = GooseConfiguration::default();
-    configuration.host = Some(users.stream().base.clone());
+    configuration.host = Some(users.stream().origin.clone());
     configuration.users = Some(count as usize);
     configuration.increase_rate = Some(count.saturating_mul(EAGERNESS).to_string());
     configuration.quiet = 2;

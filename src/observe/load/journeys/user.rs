@@ -9,10 +9,11 @@ use tokio::time::{sleep, timeout};
 use super::ClosedStream;
 use super::crew::Visit;
 use crate::clock::raw_now;
+use crate::observe::load::plan::{Session, Turn};
 use crate::observe::load::reason::Reason;
 use crate::observe::load::recorder::Outcome;
-use crate::observe::load::sender::Connection;
-use crate::observe::load::stop::{Course, Stop};
+use crate::observe::load::stop::{self, Stop};
+use crate::observe::load::wire::Connection;
 use crate::scenario::profile::{Journey, Request, WaitTime};
 
 /// After a connection failed, a user rests this long: twenty eager users made 11,000 failures a second without it.
@@ -24,6 +25,8 @@ pub struct Users {
     /// The state of each, by its number. Only its own turns lock it.
     states: Vec<Mutex<State>>,
     seq: AtomicU64,
+    /// Passes begun by all of them.
+    passes: AtomicU64,
     /// How many are still to come or there.
     left: AtomicUsize,
     gone: Notify,
@@ -56,7 +59,23 @@ struct State {
     done: u32,
     /// Passes done in all.
     pass: u64,
+    /// The number of this pass among those of all users: which row of the data files it has.
+    row: u64,
+    /// Whether the visit's `on_start` is done.
+    started: bool,
     connection: Option<Connection>,
+    session: Session,
+}
+
+/// How far a user came with its steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    /// To their end, or to that of its time.
+    Through,
+    /// To one that needs a value that no answer gave; whether it was the very first.
+    Lacking { first: bool },
+    /// To one for which a data file has no row left.
+    Exhausted,
 }
 
 impl Route {
@@ -83,12 +102,23 @@ impl Users {
         let state = |k: u32| {
             let mut visits = stream.crew.visits(k);
             visits.reverse();
-            Mutex::new(State { number: u64::from(k), visits, visit: None, done: 0, pass: 0, connection: None })
+            Mutex::new(State {
+                number: u64::from(k),
+                visits,
+                visit: None,
+                done: 0,
+                pass: 0,
+                row: 0,
+                started: false,
+                connection: None,
+                session: stream.plan.session(),
+            })
         };
         let states: Vec<_> = (0..stream.crew.users()).map(state).collect();
         let left = AtomicUsize::new(states.len());
-        let (seq, gone, over) = (AtomicU64::new(0), Notify::new(), AtomicBool::new(false));
-        Users { stream, states, seq, left, gone, over, stop }
+        let (seq, passes) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (gone, over) = (Notify::new(), AtomicBool::new(false));
+        Users { stream, states, seq, passes, left, gone, over, stop }
     }
 
     /// What they share.
@@ -127,7 +157,7 @@ impl Users {
         let mut deadline = raw_now() + self.stream.profile.timeout.get().as_nanos() as i64;
         let mut look = tokio::time::interval(Duration::from_millis(2));
         while self.stream.shard.under_way() > 0 && raw_now() < deadline {
-            if let Course::Stop { until } = self.stop.course() {
+            if let stop::Course::Stop { until } = self.stop.course() {
                 deadline = deadline.min(until);
             }
             look.tick().await;
@@ -145,7 +175,7 @@ impl Users {
                 Some(visit) => {
                     sleep(until(self.stream.start.saturating_add(visit.from))).await;
                     (state.visit, state.done, state.connection) = (Some(visit), 0, None);
-                    self.steps(&mut state, &route.on_start, visit).await;
+                    (state.started, state.session) = (false, self.stream.plan.session());
                     visit
                 }
                 None => {
@@ -156,9 +186,16 @@ impl Users {
             },
         };
         let passes = self.stream.crew.passes_each();
+        let mut course = Course::Through;
         if !self.is_over(visit) {
-            self.steps(&mut state, &route.steps, visit).await;
+            course = self.pass(&mut state, route, visit).await;
             (state.done, state.pass) = (state.done + 1, state.pass + 1);
+        }
+        if course == Course::Exhausted {
+            // What there was to send is sent: the user goes for good, and the stream says why.
+            state.visits.clear();
+            state.visit = None;
+            return;
         }
         if self.is_over(visit) || passes.is_some_and(|passes| state.done >= passes) {
             let forever = Visit { to: None, ..visit };
@@ -167,24 +204,48 @@ impl Users {
         }
     }
 
+    /// One pass, and before the first of a visit what comes at its start; both have the same row of data files.
+    async fn pass(&self, state: &mut State, route: &Route, visit: Visit) -> Course {
+        state.row = self.passes.fetch_add(1, Ordering::Relaxed);
+        if !state.started {
+            state.started = true;
+            let course = self.steps(state, &route.on_start, visit).await;
+            if course != Course::Through {
+                state.started = false;
+                return course;
+            }
+        }
+        let course = self.steps(state, &route.steps, visit).await;
+        // The first step can only miss what the start should have given: the user starts again.
+        state.started = course != Course::Lacking { first: true };
+        course
+    }
+
     fn is_over(&self, visit: Visit) -> bool {
         visit.to.is_some_and(|to| raw_now() >= self.stream.start.saturating_add(to))
     }
 
-    /// Takes steps in their order. One that goes finishes its pass within the grace, and the step at hand in any case.
-    async fn steps(&self, state: &mut State, steps: &[Step], visit: Visit) {
+    /// Takes steps in their order, up to one that needs what an earlier one should have given. A user that goes finishes
+    /// its pass within the grace, and the step at hand in any case.
+    async fn steps(&self, state: &mut State, steps: &[Step], visit: Visit) -> Course {
         let last = visit.to.is_none_or(|to| self.stream.crew.end() == Some(to));
         let grace = if last { i64::MAX } else { self.stream.crew.grace().as_nanos() as i64 };
-        for step in steps {
+        for (nth, step) in steps.iter().enumerate() {
             let limit = visit.to.map(|to| self.stream.start.saturating_add(to).saturating_add(grace));
             if limit.is_some_and(|limit| raw_now() >= limit) {
-                return;
+                break;
             }
-            self.step(state, *step, visit).await;
+            if self.stream.plan.request(step.place).lacks(&state.session) {
+                return Course::Lacking { first: nth == 0 };
+            }
+            if self.step(state, *step, visit).await == Outcome::Bad(Reason::Exhausted) {
+                return Course::Exhausted;
+            }
         }
+        Course::Through
     }
 
-    async fn step(&self, state: &mut State, step: Step, visit: Visit) {
+    async fn step(&self, state: &mut State, step: Step, visit: Visit) -> Outcome {
         if self.over.load(Ordering::SeqCst) || self.stop.called() {
             // Goose would call again at once. It is about to end, with its runtime.
             return std::future::pending().await;
@@ -205,20 +266,23 @@ impl Users {
             let rest = visit.to.map_or(think, |to| until(stream.start.saturating_add(to)));
             sleep(think.min(rest)).await;
         }
+        outcome
     }
 
     async fn send(&self, state: &mut State, place: usize, began: i64) -> Outcome {
         let plan = &self.stream.plan;
         let prepared = plan.request(place);
         let seq = self.seq.fetch_add(1, Ordering::Relaxed);
-        let Ok(rendered) = plan.rendered(prepared, seq, state.number, state.pass) else {
-            return Outcome::Bad(Reason::NotHttp);
+        let State { number, pass, row, connection, session, .. } = state;
+        let rendered = match plan.rendered(prepared, Turn::of_user(seq, *number, *pass, *row), session) {
+            Ok(rendered) => rendered,
+            Err(reason) => return Outcome::Bad(reason),
         };
-        let exchange = self.stream.wire.exchange(&mut state.connection, prepared, rendered);
-        match timeout(self.stream.profile.timeout.get(), exchange).await {
+        let exchange = self.stream.wire.exchange(connection, prepared, rendered);
+        match timeout(prepared.timeout.unwrap_or(self.stream.profile.timeout.get()), exchange).await {
             Ok(Ok(answer)) => {
                 let took = Duration::from_nanos((raw_now() - began).max(0) as u64);
-                prepared.judge(&answer, took).map_or_else(Outcome::Bad, |()| Outcome::Ok)
+                prepared.judge(&answer, took, session).map_or_else(Outcome::Bad, |()| Outcome::Ok)
             }
             Ok(Err(reason)) => Outcome::Bad(reason),
             // The exchange took the connection with it, so that a late answer meets no other request.
