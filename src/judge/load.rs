@@ -134,10 +134,9 @@ fn search(name: &Name, asked: &Breakpoint, track: Option<&SearchTrack>) -> Part 
     let broke = track.steps.iter().find(|step| step.held != Some(true) && !step.confirm);
     let broke = broke.map_or_else(String::new, |step| format!("; {}/s: {}", step.per_second, step.why));
     let Some((_, found)) = track.found() else {
-        return part.at(track.steps.first().map(|step| step.from)).rule(
-            Outcome::Inconclusive,
-            format!("no rate was seen to hold{broke}"),
-        );
+        return part
+            .at(track.steps.first().map(|step| step.from))
+            .rule(Outcome::Inconclusive, format!("no rate was seen to hold{broke}"));
     };
     let measured = format!("{}/s held for {}", found.per_second, found.to.since(found.from));
     let value = Some(f64::from(found.per_second));

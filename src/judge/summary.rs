@@ -1,12 +1,12 @@
 //! The result of a run: everything that reports need, out of the timeline.
 
-use super::outages::{BlindAs, Outage, outages};
 use super::latency::{self, rounded};
+use super::outages::{BlindAs, Outage, outages};
 use super::{budget, drill, exit, ledger};
 use crate::model::{Delta, Name, Offset};
 use crate::result::{
     Bounds, EndInfo, FaultInfo, LoadInfo, Note, OutageInfo, PhaseInfo, RunInfo, RunResult, Search, SearchStep,
-    StepInfo, StreamInfo, StreamKind, VERSION, Verdict,
+    StageInfo, StepInfo, StreamInfo, StreamKind, VERSION, Verdict,
 };
 use crate::scenario::fault::FaultSpec;
 use crate::scenario::guard::Environment;
@@ -50,6 +50,7 @@ pub(super) fn result(verdict: Verdict, plan: &Plan, timeline: &Timeline) -> RunR
         error_budget: budget::used(plan, timeline),
         load: plan.load.as_ref().map(|load| LoadInfo {
             profile: load.profile.clone(),
+            stages: timeline.loads.iter().flat_map(|(name, load)| stages(name, load, timeline.now())).collect(),
             searches: timeline.loads.iter().filter_map(|(name, load)| search(name, load, plan)).collect(),
         }),
         notes: notes(timeline),
@@ -215,6 +216,15 @@ fn streams(plan: &Plan, timeline: &Timeline) -> Vec<StreamInfo> {
 fn achieved(load: &LoadTrack, now: Offset) -> Option<f64> {
     let seconds = load.length(&TOTAL, now).seconds();
     (seconds > 0.0).then(|| rounded(load.so_far(&TOTAL, None).counts.started as f64 / seconds, 1e3))
+}
+
+/// The stages of a stream's ramp, those that began.
+fn stages(stream: &Name, load: &LoadTrack, now: Offset) -> Vec<StageInfo> {
+    let info = |(name, range): (&str, SpanRange)| {
+        let (name, stream) = (name.to_owned(), stream.clone());
+        StageInfo { stream, name, from: range.from, to: range.to.unwrap_or(now) }
+    };
+    load.own_spans().into_iter().filter(|(_, range)| range.from < now).map(info).collect()
 }
 
 /// A search for the highest rate; none: the stream made none.

@@ -5,8 +5,7 @@ use crate::report::words;
 use crate::scenario::Fault;
 use crate::scenario::timing::{Milestone, Moment};
 use crate::timeline::event::{
-    BackupMark, EndReason, EventKind, FaultMark, LedgerReading, ServiceMark, SignalState, StepMark,
-    SearchMark,
+    BackupMark, EndReason, EventKind, FaultMark, LedgerReading, SearchMark, ServiceMark, SignalState, StepMark,
 };
 use crate::timeline::restore::ProofOutcome;
 
