@@ -86,7 +86,11 @@ fn a_threshold_that_aborts_stops_the_load_before_its_end() {
     assert_eq!(result.end.reason, EndReason::Guard);
     let part = result.verdict.parts.iter().find(|part| part.objective == Objective::Threshold).unwrap();
     assert!(part.why.contains("it stopped the load at"), "{part:?}");
-    assert!(events(&home).iter().any(|e| matches!(&e.what, EventKind::Guard { condition, .. } if condition == "error_rate < 10%")));
+    assert!(
+        events(&home)
+            .iter()
+            .any(|e| matches!(&e.what, EventKind::Guard { condition, .. } if condition == "error_rate < 10%"))
+    );
     home.wait_until_quiet();
     let sent = server.seen().len();
     assert!(sent < 20 * 600, "it did not go on to its end: {sent}");
@@ -132,7 +136,8 @@ fn a_second_signal_waits_for_no_answer() {
     let rest = "timeout: 600s\nconstant_arrival_rate: { rate: 50, duration: 10m, max_senders: 100 }\n\
                 requests: [{ name: list, path: /list }]\nthresholds: ['error_rate < 1%']\n";
     let file = profile(&home, &server, rest);
-    let mut child = home.simulacro().args(["load", &file]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        home.simulacro().args(["load", &file]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     server.wait_for(10);
     signal(child.id() as i32, Signal::TERM);
     let cancelled = || events(&home).iter().filter(|e| matches!(e.what, EventKind::Cancel { .. })).count();
@@ -221,8 +226,13 @@ fn stages_are_judged_by_themselves() {
     let output = home.run(&["load", &file]);
     assert_eq!(code(&output), 0, "{output:?}");
     let result = home.result();
-    let subjects: Vec<&str> =
-        result.verdict.parts.iter().filter(|p| p.objective == Objective::Threshold).map(|p| p.subject.as_str()).collect();
+    let subjects: Vec<&str> = result
+        .verdict
+        .parts
+        .iter()
+        .filter(|p| p.objective == Objective::Threshold)
+        .map(|p| p.subject.as_str())
+        .collect();
     assert!(subjects.len() == 2 && subjects[0].starts_with("one user"), "{subjects:?}");
     assert!(subjects[1].starts_with("five users"), "{subjects:?}");
 }
@@ -258,7 +268,8 @@ fn a_search_below_the_rate_that_is_asked_for_is_a_breach() {
 #[test]
 fn several_profiles_run_one_after_the_other_and_the_first_that_does_not_pass_counts() {
     let (home, server) = (Home::new("load-several"), Server::start(Manners::Good));
-    let quick = "timeout: 2s\nconstant_arrival_rate: { rate: 30, duration: 1s }\nrequests: [{ name: list, path: /list }]\n";
+    let quick =
+        "timeout: 2s\nconstant_arrival_rate: { rate: 30, duration: 1s }\nrequests: [{ name: list, path: /list }]\n";
     let passes = profile(&home, &server, &format!("{quick}thresholds: ['error_rate < 1%']\n"));
     let fails = home.path().join("fails.yaml");
     let text = fs::read_to_string(&passes).unwrap().replace("error_rate < 1%", "error_rate > 99%");

@@ -9,7 +9,7 @@ use crate::scenario::plan::{LoadPlan, Plan};
 use crate::scenario::profile::{Breakpoint, Executor};
 use crate::timeline::Timeline;
 use crate::timeline::gate::{RATE_SHARE, TOTAL, own_scopes, unsent};
-use crate::timeline::load::{LoadTrack, SearchTrack, SpanRange};
+use crate::timeline::load::{LoadTrack, SearchTrack, SpanRange, StepTrack};
 use crate::timeline::query::Scope;
 
 /// The parts of a load alone.
@@ -133,10 +133,15 @@ fn search(name: &Name, breakpoint: &Breakpoint, track: Option<&SearchTrack>) -> 
         return part.rule(Outcome::Inconclusive, "the search never began");
     };
     let over = track.over.as_deref().unwrap_or("the search was cut short");
-    let broke = track.steps.iter().find(|step| step.held != Some(true) && !step.confirm);
+    // A step that was never judged was cut short by the end of the search.
+    let unclear = |step: &&StepTrack| step.held.is_none() && !step.why.is_empty() && !step.confirm;
+    let broke = track.steps.iter().find(|step| step.held == Some(false) && !step.confirm);
+    let broke = broke.or_else(|| track.steps.iter().find(unclear));
     let broke = broke.map_or_else(String::new, |step| format!("; {}/s: {}", step.per_second, step.why));
     let Some((_, found)) = track.found() else {
-        if let Some(first) = track.steps.first().filter(|first| first.held == Some(false)) {
+        let lowest = track.steps.first().map(|first| first.per_second);
+        let broken = |step: &&StepTrack| Some(step.per_second) == lowest && step.held == Some(false);
+        if let Some(first) = track.steps.iter().find(broken) {
             let why = format!("the first rate, {}/s, breaks already: {}", first.per_second, first.why);
             return part.at([first.from]).rule(Outcome::Breach, why);
         }

@@ -1,12 +1,12 @@
 //! The result of a run: everything that reports need, out of the timeline.
 
-use super::outages::{BlindAs, Outage, outages};
 use super::latency::{self, rounded};
+use super::outages::{BlindAs, Outage, outages};
 use super::{budget, drill, exit, ledger};
 use crate::model::{Delta, Name, Offset};
 use crate::result::{
     Bounds, EndInfo, FaultInfo, LoadInfo, Note, OutageInfo, PhaseInfo, RunInfo, RunResult, Search, SearchStep,
-    StepInfo, StreamInfo, StreamKind, VERSION, Verdict,
+    StageInfo, StepInfo, StreamInfo, StreamKind, VERSION, Verdict,
 };
 use crate::scenario::fault::FaultSpec;
 use crate::scenario::guard::Environment;
@@ -50,6 +50,7 @@ pub(super) fn result(verdict: Verdict, plan: &Plan, timeline: &Timeline) -> RunR
         error_budget: budget::used(plan, timeline),
         load: plan.load.as_ref().map(|load| LoadInfo {
             profile: load.profile.clone(),
+            stages: timeline.loads.iter().flat_map(|(name, load)| stages(name, load, timeline.now())).collect(),
             searches: timeline.loads.iter().filter_map(|(name, load)| search(name, load, plan)).collect(),
         }),
         notes: notes(timeline),
@@ -217,6 +218,15 @@ fn achieved(load: &LoadTrack, now: Offset) -> Option<f64> {
     (seconds > 0.0).then(|| rounded(load.so_far(&TOTAL, None).counts.started as f64 / seconds, 1e3))
 }
 
+/// The stages of a stream's ramp, those that began.
+fn stages(stream: &Name, load: &LoadTrack, now: Offset) -> Vec<StageInfo> {
+    let info = |(name, range): (&str, SpanRange)| {
+        let (name, stream) = (name.to_owned(), stream.clone());
+        StageInfo { stream, name, from: range.from, to: range.to.unwrap_or(now) }
+    };
+    load.own_spans().into_iter().filter(|(_, range)| range.from < now).map(info).collect()
+}
+
 /// A search for the highest rate; none: the stream made none.
 fn search(name: &Name, load: &LoadTrack, plan: &Plan) -> Option<Search> {
     let track = load.search.as_ref()?;
@@ -228,7 +238,9 @@ fn search(name: &Name, load: &LoadTrack, plan: &Plan) -> Option<Search> {
         let range = SpanRange { span: Span::Step(nth), from, to: Some(to) };
         latency::of_span(load, &range, None, to)
     };
-    let steps = track.steps.iter().enumerate().map(|(nth, step)| {
+    // One that was never judged was cut short by the end of the search.
+    let judged = track.steps.iter().enumerate().filter(|(_, step)| !step.why.is_empty());
+    let steps = judged.map(|(nth, step)| {
         let latency = seen(nth, step.from, step.to);
         let started = load.counts(step.from, step.to).started;
         SearchStep {

@@ -379,7 +379,7 @@ mod tests {
             "shop.browse/create order.p99.9 < 1s",
             "create order.p95 < 1s",
             "apdex(250ms) >= 0.9",
-            "v1.2.apdex(1.5s) > 0.85 for 10s",
+            "v1.2.apdex(2s) > 0.85 for 10s",
             "error_rate > 95% for 30s",
         ];
         for text in all {
@@ -401,7 +401,7 @@ mod tests {
         assert_eq!(split("shop.browse.p95"), pair("shop.browse", "p95"));
         assert_eq!(split("shop.browse / create order . max"), pair("shop.browse/create order", "max"));
         assert_eq!(split("api v1.5.mean"), pair("api v1.5", "mean"));
-        assert_eq!(split("list.apdex( 1.5s )"), pair("list", "apdex(1.5s)"));
+        assert_eq!(split("list.apdex( 2s )"), pair("list", "apdex(2s)"));
     }
 
     #[test]

@@ -71,11 +71,11 @@ mod tests {
     fn the_log_is_read_back_by_the_library() {
         use base64::Engine as _;
         let [first, second] = [histogram(&[1_000, 2_000, 250_000]), histogram(&[3_000])];
-        let interval = |tag, start, histogram| Interval {
+        let interval = |tag, start, histogram: &str| Interval {
             tag,
             start: Offset::from_millis(start),
             length: Delta::from_millis(1000),
-            histogram,
+            histogram: histogram.to_owned().into(),
         };
         let rows = [
             interval("steady", 1_000, first.as_str()),
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_is_no_histogram_is_refused() {
-        let row = Interval { tag: "a", start: Offset::ZERO, length: Delta::ZERO, histogram: "%%%" };
+        let row = Interval { tag: "a", start: Offset::ZERO, length: Delta::ZERO, histogram: "%%%".into() };
         assert_eq!(hlog([row], 0.0), Err(HistError::Base64));
     }
 }

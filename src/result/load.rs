@@ -11,9 +11,25 @@ use crate::model::{Delta, Name, Offset};
 pub struct LoadInfo {
     /// The load profile.
     pub profile: Name,
+    /// The stages of its ramps, stream by stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageInfo>,
     /// Its searches for the highest rate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub searches: Vec<Search>,
+}
+
+/// A stage of a ramp.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StageInfo {
+    /// The stream.
+    pub stream: Name,
+    /// The stage.
+    pub name: String,
+    /// Its start.
+    pub from: Offset,
+    /// Its end, as planned.
+    pub to: Offset,
 }
 
 /// A search for the highest rate at which every condition holds.

@@ -17,7 +17,7 @@ use crate::scenario::phases::Phase;
 
 pub use crate::timeline::restore::RestoreProof;
 pub use latency::{Latency, LatencyTable, SpanKind, Window};
-pub use load::{BudgetInfo, LoadInfo, Search, SearchStep};
+pub use load::{BudgetInfo, LoadInfo, Search, SearchStep, StageInfo};
 pub use verdict::{Bounds, Objective, Outcome, Part, Verdict};
 
 /// The version of this format. Readers refuse a higher one.

@@ -106,11 +106,7 @@ impl Objective {
     /// an impact where none was declared, counts as a breach of a service level.
     pub const fn breach_code(self) -> u8 {
         match self {
-            Objective::Slo
-            | Objective::Drill
-            | Objective::SteadyState
-            | Objective::Threshold
-            | Objective::Load => 10,
+            Objective::Slo | Objective::Drill | Objective::SteadyState | Objective::Threshold | Objective::Load => 10,
             Objective::Rto => 11,
             Objective::Rpo => 12,
             Objective::Restore => 13,

@@ -110,7 +110,12 @@ impl Known {
             None => {
                 let probes = self.probes.iter().map(String::as_str);
                 let requests = self.streams.iter().flat_map(|(_, names)| names.iter().map(String::as_str));
-                let all: Vec<&str> = probes.chain(streams).chain(requests).collect();
+                let mut all: Vec<&str> = Vec::new();
+                probes.chain(streams).chain(requests).for_each(|name| {
+                    if !all.contains(&name) {
+                        all.push(name);
+                    }
+                });
                 (format!("there is no probe, load stream or request called `{name}`"), advice(name, all))
             }
         };

@@ -152,7 +152,9 @@ async fn a_search_climbs_and_holds_what_it_found() {
     let marks = kept.marks();
     let steps: Vec<(u32, bool)> = marks
         .iter()
-        .filter_map(|m| if let SearchMark::Step { per_second, confirm, .. } = m { Some((*per_second, *confirm)) } else { None })
+        .filter_map(|m| {
+            if let SearchMark::Step { per_second, confirm, .. } = m { Some((*per_second, *confirm)) } else { None }
+        })
         .collect();
     assert_eq!(steps, [(100, false), (200, false), (300, false), (300, true)], "{marks:?}");
     assert!(matches!(marks.last(), Some(SearchMark::Over { why }) if why == "nothing breaks up to 300/s"), "{marks:?}");

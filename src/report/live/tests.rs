@@ -139,14 +139,22 @@ fn load_alone() -> (Plan, Vec<Event>) {
         "ramping_arrival_rate: {stages: [{name: warm, duration: 6s, target: 100}, {duration: 20s, target: 100}]}",
     );
     let threshold = serde_json::from_value(serde_json::json!("p95 < 1s")).unwrap();
-    let load = LoadPlan { profile: crate::timeline::script::name("gate"), thresholds: vec![threshold], error_budget: None };
+    let load =
+        LoadPlan { profile: crate::timeline::script::name("gate"), thresholds: vec![threshold], error_budget: None };
     let plan = Plan { load: Some(load), ..plan(yaml, &[("browse", &ramp), ("buy", OPEN)]) };
     let mut script = Script::default();
     script.phase(0, Phase::Load);
     for (stream, from) in [("browse", 500), ("buy", 4_000)] {
         let executor = String::new();
-        let hello =
-            Hello { protocol: PROTOCOL, worker: 0, pid: 1, model: LoadModel::Open, executor, asked_rate: None, start: 0 };
+        let hello = Hello {
+            protocol: PROTOCOL,
+            worker: 0,
+            pid: 1,
+            model: LoadModel::Open,
+            executor,
+            asked_rate: None,
+            start: 0,
+        };
         let stream = crate::timeline::script::name(stream);
         script.at(10, EventKind::LoadReady { stream, hello, from: Some(ms(from)) });
     }

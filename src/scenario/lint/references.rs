@@ -112,7 +112,8 @@ fn subject(lint: &mut Lint<'_>, path: String, subject: &Subject, key: bool) {
     let known = lint.known();
     let Some(wrong) = known.problem(subject) else { return };
     // A stream or a probe that is there, and wrong in itself, is told of once.
-    let named = |section| lint.written(section).iter().any(|n| subject.stream.as_ref().is_some_and(|s| s.as_str() == *n));
+    let named =
+        |section| lint.written(section).iter().any(|n| subject.stream.as_ref().is_some_and(|s| s.as_str() == *n));
     if known.meant(subject).is_empty() && (named("probes") || named("load")) && subject.request.is_none() {
         return;
     }

@@ -73,17 +73,10 @@ impl Sums {
     }
 
     /// Requests that were meant to start in the span and were unanswered at its end, whatever became of them later.
-    /// `end`: the first window after the span; none: the end of the last window with a request. None: the worker did
-    /// not say when requests ended.
-    pub(super) fn censored(&self, end: Option<u64>) -> Option<u64> {
-        let end = end.unwrap_or(self.later.through);
+    /// `end`: the first window after the span. None: the worker did not say when requests ended.
+    pub(super) fn censored(&self, end: u64) -> Option<u64> {
         let ended: u64 = self.later.ended.range(end..).map(|(_, n)| n).sum();
         (!self.later.untold).then_some(ended + self.counts.pending)
-    }
-
-    /// One after the last window with a request.
-    pub(super) fn through(&self) -> u64 {
-        self.later.through
     }
 
     pub(super) fn heap(&self) -> usize {
