@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Name, RunId};
 use crate::timeline::latency::HistError;
-use crate::timeline::query::needed;
+use crate::timeline::sample::needed;
 use sample::{RowSample, RunSample, StreamSample};
 use side::Side;
 
