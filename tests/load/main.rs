@@ -5,4 +5,7 @@ mod drive;
 mod journeys;
 mod lease;
 mod open;
+mod ramping;
+mod secure;
 mod server;
+mod tls;

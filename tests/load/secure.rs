@@ -142,10 +142,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, htt
     }
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    log: Arc<Mutex<Vec<Came>>>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(request: Request<Incoming>, log: Arc<Mutex<Vec<Came>>>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let authority = head.uri.authority().map(ToString::to_string);
