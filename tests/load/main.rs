@@ -2,6 +2,7 @@
 
 mod drive;
 mod echo;
+mod grpc;
 #[cfg(feature = "goose")]
 mod journeys;
 mod lease;
