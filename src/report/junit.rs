@@ -41,6 +41,9 @@ pub fn junit(result: &RunResult) -> Result<String, SerializeError> {
         ("program", result.program.clone()),
     ];
     suite.add_properties(properties.iter().map(|(name, value)| (*name, value.as_str())));
+    if let Some(first) = &result.run.retry_of {
+        suite.add_property(("retry_of", first.run.0.as_str()));
+    }
     suite.add_test_case(ending(result));
     suite.add_test_cases(result.verdict.parts.iter().map(|part| case(result, part)));
     let mut report = Report::new(format!("simulacro {}", run.scenario));
@@ -61,6 +64,9 @@ fn ending(result: &RunResult) -> TestCase {
     };
     let mut case = TestCase::new("it ran to its end and left nothing behind", status);
     case.set_classname(format!("{}.drill", result.run.scenario));
+    if let Some(retry) = words::retry(result) {
+        case.set_system_out(retry);
+    }
     case
 }
 

@@ -7,11 +7,14 @@
 use super::fold::Timeline;
 use super::latency::Hist;
 use super::load::LoadTrack;
-use super::probes::{ProbeTrack, Seen};
+use super::probes::{Look, ProbeTrack, Seen};
 use crate::model::{Condition, Delta, Metric, Offset};
 
 /// One second.
 const SECOND: Delta = Delta::from_millis(1_000);
+
+/// A probe that looks less than once a second still speaks of now after so many of its intervals.
+const LOOKS: i64 = 3;
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -179,36 +182,45 @@ pub fn sample(condition: &Condition, timeline: &Timeline, from: Offset, to: Offs
     sample
 }
 
-/// `stream.ok`: the last look, or the last second of load, was good.
+/// `stream.ok`: the newest look of the last second that was really seen, or the last second of load, was good.
+///
+/// One look that a busy machine could not make, or that is still waited for, takes nothing back from what was seen
+/// just before; but what is older than a second says nothing of now.
 fn ok_now(condition: &Condition, timeline: &Timeline, from: Offset, to: Offset) -> Measure {
     let name = condition.stream.as_ref();
     let probe = name.and_then(|name| timeline.probes.get(name));
     let load = name.and_then(|name| timeline.loads.get(name));
-    let last = match (probe, load) {
-        (Some(probe), _) => {
-            let told = |look: &&_| !matches!(look, crate::timeline::probes::Look { seen: Seen::Waiting, .. });
-            probe.between(from, to).iter().rev().find(told).and_then(|look| match look.seen {
-                Seen::Good => Some(true),
-                Seen::Bad => Some(false),
-                _ => None,
-            })
-        }
+    let (last, why) = match (probe, load) {
+        (Some(probe), _) => match newest_seen(probe, from, to) {
+            // The same reason is kept once a second, so that of this look may stand up to a second before it.
+            Some(look) if look.seen == Seen::Bad => {
+                (Some(false), probe.reason_between((look.intended - SECOND).max(from), to))
+            }
+            look => (look.map(|_| true), None),
+        },
         (None, Some(load)) => {
             let end = to.min(load.told());
             let counts = load.counts((end - SECOND).max(from), end);
-            (counts.seen() > 0 && counts.not_sent == 0).then(|| counts.bad() == 0)
+            let seen = counts.seen() > 0 && counts.not_sent == 0 && to.since(end) <= SECOND;
+            (seen.then(|| counts.bad() == 0), None)
         }
-        (None, None) => None,
+        (None, None) => (None, None),
     };
-    let words = match last {
-        Some(true) => "good".into(),
-        Some(false) => {
-            let why = probe.and_then(|p| p.reason_between(from, to));
-            why.map_or("bad".into(), |why| format!("bad: {why}"))
-        }
-        None => "nothing was seen".into(),
+    let words = match (last, why) {
+        (Some(true), _) => "good".into(),
+        (Some(false), None) => "bad".into(),
+        (Some(false), Some(why)) => format!("bad: {why}"),
+        (None, _) => "nothing was seen just now".into(),
     };
     Measure { value: last.map(f64::from), held: last, words }
+}
+
+/// The newest look intended in [`from`, `to`) that saw something, good or bad. None when it had ended before the last
+/// second, or the last [`LOOKS`] intervals where those are longer.
+fn newest_seen(probe: &ProbeTrack, from: Offset, to: Offset) -> Option<Look> {
+    let back = SECOND.max(Delta(probe.every.nanos().saturating_mul(LOOKS)));
+    let seen = |look: &&Look| matches!(look.seen, Seen::Good | Seen::Bad);
+    probe.between(from, to).iter().rev().find(seen).filter(|look| look.done() >= to - back).copied()
 }
 
 /// A value of a metric for people: `0.25 %`, `182 ms`, `498.2/s`.
@@ -235,3 +247,7 @@ pub fn count(n: u64) -> String {
         digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
     groups.join(",")
 }
+
+#[cfg(test)]
+#[path = "query_tests.rs"]
+mod tests;

@@ -14,6 +14,7 @@ pub mod process;
 pub mod secrets;
 pub mod services;
 pub mod sim;
+pub mod tls;
 pub mod workers;
 
 use std::sync::Arc;

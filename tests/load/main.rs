@@ -1,5 +1,9 @@
 //! Load workers as real processes, against servers that behave and servers that do not.
 
+mod bad_data;
+mod bad_input;
+mod bad_profile;
+mod bad_tls;
 mod drive;
 mod echo;
 mod grpc;
@@ -9,3 +13,4 @@ mod lease;
 mod open;
 mod requests;
 mod server;
+mod tls;

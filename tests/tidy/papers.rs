@@ -136,7 +136,13 @@ fn decisions_are_numbered_without_a_gap() {
 #[test]
 fn schemas_are_current() {
     use simulacro::cli::schema::{SchemaOf, schema};
-    let all = [(SchemaOf::Scenario, "scenario"), (SchemaOf::Profile, "profile"), (SchemaOf::Result, "result")];
+    let all = [
+        (SchemaOf::Scenario, "scenario"),
+        (SchemaOf::Profile, "profile"),
+        (SchemaOf::Result, "result"),
+        (SchemaOf::Comparison, "comparison"),
+        (SchemaOf::Baseline, "baseline"),
+    ];
     for (of, name) in all {
         let mut made = Vec::new();
         schema(of, &mut made).unwrap();

@@ -1,5 +1,7 @@
 //! News as lines of the protocol, none longer than allowed.
 
+use std::sync::Arc;
+
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 
@@ -7,6 +9,7 @@ use super::collector::Update;
 use super::latencies::Latencies;
 use super::outbox::Batch;
 use super::recorder::Tally;
+use super::wire::Trouble;
 use crate::clock::cpu_time;
 use crate::model::Name;
 use crate::timeline::hist::{encode_hist, new_hist};
@@ -15,15 +18,16 @@ use crate::timeline::load_line::{MAX_LINE, WindowLine, WorkerEnd, WorkerLine};
 /// Makes lines, and numbers them.
 pub struct Lines {
     names: Vec<Name>,
+    trouble: Arc<Trouble>,
     seq: u64,
     hist: Histogram<u32>,
     serializer: V2DeflateSerializer,
 }
 
 impl Lines {
-    /// For a worker whose requests have these names.
-    pub fn new(names: Vec<Name>) -> Self {
-        Lines { names, seq: 0, hist: new_hist(), serializer: V2DeflateSerializer::new() }
+    /// For a worker whose requests have these names; `trouble` has words for reasons that need them.
+    pub fn new(names: Vec<Name>, trouble: Arc<Trouble>) -> Self {
+        Lines { names, trouble, seq: 0, hist: new_hist(), serializer: V2DeflateSerializer::new() }
     }
 
     /// Hands each line of a batch, with its line end, to `write`, and stops at the first error.
@@ -92,7 +96,7 @@ impl Lines {
             late: tally.late,
             slots: tally.slots.clone(),
             is_final: update.last,
-            why: tally.why.map(|reason| reason.to_string()),
+            why: tally.why.map(|reason| self.trouble.told(reason)),
         }
     }
 

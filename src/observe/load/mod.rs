@@ -1,9 +1,9 @@
 //! Load generation: the worker process and its executors.
 //!
 //! ```text
-//! pacer ──> open ──┐                                       one lane (thread, runtime) per core
-//!                  ├──> recorder ──> collector ──> outbox ──> lines on standard output
-//! goose ─ journeys ┘    (shards)     (10 a second)  (writer thread)
+//! schedule ─> open ─┐ plan, wire                              one lane (thread, runtime) per core
+//!                   ├──> recorder ──> collector ──> outbox ──> lines on standard output
+//! goose ── journeys ┘    (shards)     (10 a second)  (writer thread)
 //! ```
 //!
 //! Senders meet only their recorder's shard, behind a mutex that nobody holds for long; the collector empties the
@@ -11,9 +11,9 @@
 
 pub mod collector;
 pub mod latencies;
-pub mod pacer;
 pub mod reason;
 pub mod recorder;
+pub mod schedule;
 pub mod stop;
 
 mod alarm;
@@ -23,8 +23,8 @@ mod lines;
 mod open;
 mod outbox;
 mod plan;
-mod sender;
 mod start;
+mod wire;
 mod worker;
 
 pub use worker::load_worker;

@@ -87,6 +87,9 @@ pub struct Shard {
 
 #[derive(Debug)]
 struct State {
+    /// The newest window of each name: nearly every request belongs to it, and a map costs more than all its counting.
+    newest: Vec<Option<(u64, Tally)>>,
+    /// Those before it.
     tallies: BTreeMap<Key, Tally>,
     /// Intended start and name of each request under way.
     under_way: Vec<Option<(i64, u16)>>,
@@ -165,7 +168,8 @@ impl Tally {
 impl Shard {
     /// An empty shard. `cursor`: the first intended start of an open model; `None` for a closed one.
     pub fn new(grid: Grid, cursor: Option<i64>) -> Self {
-        let state = State { tallies: BTreeMap::new(), under_way: Vec::new(), free: Vec::new(), cursor };
+        let state =
+            State { newest: Vec::new(), tallies: BTreeMap::new(), under_way: Vec::new(), free: Vec::new(), cursor };
         Shard { grid, state: Mutex::new(state) }
     }
 
@@ -249,7 +253,7 @@ impl Shard {
     /// Empties the shard.
     pub fn take(&self) -> Taken {
         let mut state = self.lock();
-        let tallies = std::mem::take(&mut state.tallies);
+        let tallies = state.take_tallies();
         let mut pending: BTreeMap<Key, (u64, i64)> = BTreeMap::new();
         for (intended, name) in state.under_way.iter().flatten() {
             let entry = pending.entry((self.grid.window_of(*intended), *name)).or_insert((0, *intended));
@@ -267,7 +271,31 @@ impl Shard {
 
 impl State {
     fn tally(&mut self, grid: &Grid, name: u16, intended: i64) -> &mut Tally {
-        self.tallies.entry((grid.window_of(intended), name)).or_default()
+        let window = grid.window_of(intended);
+        let place = usize::from(name);
+        if self.newest.len() <= place {
+            self.newest.resize_with(place + 1, || None);
+        }
+        match self.newest[place].as_ref().map(|(newest, _)| *newest) {
+            Some(newest) if newest > window => return self.tallies.entry((window, name)).or_default(),
+            Some(newest) if newest == window => {}
+            _ => {
+                if let Some((before, tally)) = self.newest[place].replace((window, Tally::default())) {
+                    self.tallies.insert((before, name), tally);
+                }
+            }
+        }
+        &mut self.newest[place].get_or_insert_with(|| (window, Tally::default())).1
+    }
+
+    fn take_tallies(&mut self) -> BTreeMap<Key, Tally> {
+        let mut tallies = std::mem::take(&mut self.tallies);
+        for (name, newest) in self.newest.iter_mut().enumerate() {
+            if let Some((window, tally)) = newest.take() {
+                tallies.insert((window, name as u16), tally);
+            }
+        }
+        tallies
     }
 
     fn begin(&mut self, grid: &Grid, name: u16, intended: i64, now: i64) -> Ticket {

@@ -1,4 +1,7 @@
-//! The one word that ends a worker: shared by its threads and its tasks.
+//! What a worker is told while it works: shared by its threads and its tasks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::watch;
 
@@ -14,50 +17,103 @@ pub enum Course {
     },
 }
 
-/// Says when to stop.
-#[derive(Debug)]
-pub struct Stopper(watch::Sender<Course>);
+/// A constant rate from a moment on, whatever the schedule says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// Requests per second.
+    pub per_second: u32,
+    /// Raw time in nanoseconds.
+    pub from: i64,
+}
 
-/// Hears when to stop.
+#[derive(Debug)]
+struct Orders {
+    course: Course,
+    holds: Vec<Hold>,
+}
+
+/// Says what to do.
+#[derive(Debug)]
+pub struct Stopper {
+    orders: watch::Sender<Orders>,
+    number: Arc<AtomicU32>,
+}
+
+/// Hears what to do.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<Course>);
+pub struct Stop {
+    orders: watch::Receiver<Orders>,
+    /// Counts the orders: so cheap to look at that it can be done for every request.
+    number: Arc<AtomicU32>,
+}
 
 /// A pair of both.
 pub fn channel() -> (Stopper, Stop) {
-    let (tx, rx) = watch::channel(Course::Run);
-    (Stopper(tx), Stop(rx))
+    let (tx, rx) = watch::channel(Orders { course: Course::Run, holds: Vec::new() });
+    let number = Arc::new(AtomicU32::new(0));
+    (Stopper { orders: tx, number: number.clone() }, Stop { orders: rx, number })
 }
 
 impl Stopper {
     /// Stops; of several deadlines the earliest counts.
     pub fn stop(&self, until: i64) {
-        self.0.send_modify(|course| match course {
-            Course::Run => *course = Course::Stop { until },
+        self.give(|orders| match &mut orders.course {
+            Course::Run => orders.course = Course::Stop { until },
             Course::Stop { until: deadline } => *deadline = (*deadline).min(until),
         });
+    }
+
+    /// Orders a constant rate.
+    pub fn hold(&self, hold: Hold) {
+        self.give(|orders| orders.holds.push(hold));
+    }
+
+    fn give(&self, order: impl FnOnce(&mut Orders)) {
+        self.orders.send_modify(order);
+        self.number.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Drop for Stopper {
+    fn drop(&mut self) {
+        // Nobody can call a stop any more, which is one.
+        self.stop(i64::MIN);
     }
 }
 
 impl Stop {
-    /// Whether a stop was called. A vanished [`Stopper`] counts as one.
+    /// Whether a stop was called.
     pub fn called(&self) -> bool {
-        self.0.has_changed().is_err() || *self.0.borrow() != Course::Run
+        self.course() != Course::Run
+    }
+
+    /// How many orders there were: a change says that one must be looked at.
+    pub fn orders(&self) -> u32 {
+        self.number.load(Ordering::Acquire)
     }
 
     /// Whether to go on, and the deadline of a stop.
     pub fn course(&self) -> Course {
-        *self.0.borrow()
+        self.orders.borrow().course
+    }
+
+    /// The rates that were ordered, in their order.
+    pub fn holds(&self) -> Vec<Hold> {
+        self.orders.borrow().holds.clone()
     }
 
     /// Waits for a stop.
+    #[cfg_attr(not(feature = "goose"), expect(dead_code, reason = "only users wait for nothing else"))]
     pub async fn wait(&mut self) {
-        // An error means that nobody can call a stop any more, which is one.
-        let _ = self.0.wait_for(|course| *course != Course::Run).await;
+        let _ = self.orders.wait_for(|orders| orders.course != Course::Run).await;
     }
 
-    /// Waits until the course differs from the one last seen by this receiver.
+    /// Waits for an order that this receiver has not waited for yet.
     pub async fn changed(&mut self) {
-        let _ = self.0.changed().await;
+        if self.orders.changed().await.is_err() {
+            // The last order was a stop, and it was heard: there is nothing more to wait for.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -73,6 +129,15 @@ mod tests {
         stopper.stop(100);
         stopper.stop(300);
         assert!(stop.called());
-        assert_eq!(stop.course(), Course::Stop { until: 100 });
+        assert_eq!((stop.course(), stop.orders()), (Course::Stop { until: 100 }, 3));
+    }
+
+    #[test]
+    fn a_rate_is_no_stop_and_a_vanished_stopper_is_one() {
+        let (stopper, stop) = channel();
+        stopper.hold(Hold { per_second: 5, from: 70 });
+        assert_eq!((stop.called(), stop.holds()), (false, vec![Hold { per_second: 5, from: 70 }]));
+        drop(stopper);
+        assert!(stop.called());
     }
 }

@@ -59,7 +59,7 @@ impl Path {
             under_way: Vec::new(),
             collector: Collector::new(GRID, start),
             outbox: Outbox::default(),
-            lines: Lines::new(["a", "b", "c"].iter().map(|name| name.parse().unwrap()).collect()),
+            lines: Lines::new(["a", "b", "c"].iter().map(|name| name.parse().unwrap()).collect(), Arc::default()),
             cursor: start,
             now: start,
             written: Vec::new(),

@@ -12,7 +12,7 @@ use super::lines::Lines;
 use super::outbox::Outbox;
 use super::recorder::Grid;
 use super::start::{Running, start};
-use super::stop::{self, Course, Stop, Stopper};
+use super::stop::{self, Course, Hold, Stop, Stopper};
 use crate::clock::raw_now;
 use crate::timeline::load_line::{Assignment, WorkerOrder};
 
@@ -91,7 +91,8 @@ fn read_orders(assigned: &Sender<Result<Assignment, String>>, stopper: &Stopper)
                 let grace = i64::try_from(grace_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
                 stopper.stop(raw_now().saturating_add(grace));
             }
-            Ok(WorkerOrder::Hold { .. }) => eprintln!("load-worker: this executor has no rate that could be held"),
+            // Users have no rate, and take no notice.
+            Ok(WorkerOrder::Hold { per_second, from }) => stopper.hold(Hold { per_second, from }),
             Err(error) => eprintln!("load-worker: an order that is not understood was ignored: {error}"),
         }
     }
@@ -112,7 +113,7 @@ fn serve(assignment: &Assignment, pipe: File, stop: &Stop) -> Result<(), String>
     let running = start(assignment, stop.clone())?;
     let outbox = Arc::new(Outbox::default());
     let (written, all_written) = mpsc::channel();
-    let lines = Lines::new(assignment.profile.request_names());
+    let lines = Lines::new(assignment.profile.request_names(), running.trouble.clone());
     let for_writer = outbox.clone();
     std::thread::Builder::new()
         .name("writer".into())

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use rustls_platform_verifier::ConfigVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -13,6 +12,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::address::{Authority, Resolver};
 use super::{ExchangeFailure, FailureClass, classify};
+use crate::scenario::profile::Tls;
+use crate::world::tls::client_config;
 
 /// A connection, with TLS or without.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -66,9 +67,8 @@ impl Dialler {
         if !to.tls {
             return Ok(Box::new(tcp));
         }
-        let TlsSettings(settings) = self.tls.get_or_init(tls).clone().map_err(|why| {
-            failure(FailureClass::Local, format!("no TLS on this machine: {why}; install its CA certificates"))
-        })?;
+        let TlsSettings(settings) =
+            self.tls.get_or_init(tls).clone().map_err(|why| failure(FailureClass::Local, why))?;
         let name = ServerName::try_from(to.host.clone())
             .map_err(|e| failure(FailureClass::Local, format!("{} is not a name for TLS: {e}", to.host)))?;
         match timeout_at(deadline, TlsConnector::from(settings).connect(name, tcp)).await {
@@ -95,12 +95,12 @@ async fn connect(socket: SocketAddr, until: Instant) -> Result<TcpStream, Exchan
 /// Whether a connection's two ends are the same socket: TCP's simultaneous open. It happens when nobody listens on a
 /// local port and the system picks that very port for our end, once in some ten thousand tries, and would look
 /// like a service that is back.
-fn meets_itself(stream: &TcpStream) -> bool {
+pub fn meets_itself(stream: &TcpStream) -> bool {
     matches!((stream.local_addr(), stream.peer_addr()), (Ok(here), Ok(there)) if here == there)
 }
 
 fn tls() -> Result<TlsSettings, String> {
-    ClientConfig::with_platform_verifier().map(|config| TlsSettings(Arc::new(config))).map_err(|e| e.to_string())
+    client_config(&Tls::default(), &[]).map(|config| TlsSettings(Arc::new(config)))
 }
 
 fn failure(class: FailureClass, detail: String) -> ExchangeFailure {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use dial::meets_itself;
 pub use host::HostHttp;
 
 /// One HTTP request.

@@ -22,9 +22,9 @@ use std::sync::mpsc::Sender;
 
 use super::plan::Plan;
 use super::recorder::Shard;
-use super::sender::Wire;
 #[cfg(not(feature = "goose"))]
 use super::stop::Stop;
+use super::wire::Wire;
 use crate::scenario::profile::Profile;
 
 /// What the users of a stream share.
