@@ -7,6 +7,7 @@ mod bad_tls;
 mod drive;
 mod echo;
 mod handshake;
+mod grpc;
 #[cfg(feature = "goose")]
 mod journeys;
 mod lease;

@@ -243,3 +243,37 @@ journeys:
         assert!(heard.reasons().iter().any(|why| why.contains("no row left")), "{:?}", heard.reasons());
     }
 }
+
+/// The example that the documentation shows, against the service that it is made for.
+#[cfg(all(feature = "goose", feature = "demo"))]
+#[tokio::test]
+async fn the_example_is_answered_as_it_expects() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    use simulacro::model::HumanDuration;
+    use simulacro::scenario::bundle;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Command::new(env!("CARGO_BIN_EXE_simulacro"))
+        .args(["demo-service", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.path().join("orders.db"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(service.stderr.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+    let base = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("loadprofiles/orders-checkout.yaml");
+    let (mut profile, _) = bundle::profile(&file).unwrap_or_else(|problems| panic!("{problems}"));
+    profile.timeout = HumanDuration::from_secs(30);
+    profile.constant_vus.as_mut().unwrap().duration = Some(HumanDuration::from_secs(2));
+    profile.journeys[0].steps[0].expect.latency = None;
+    let heard = start(&serde_json::to_string(&profile).unwrap(), &base).await.hear_all().await;
+    service.kill().unwrap();
+    service.wait().unwrap();
+    heard.assert_whole();
+    assert!(heard.ok() >= 4 && heard.err() + heard.not_sent() == 0, "{} ok, {:?}", heard.ok(), heard.reasons());
+}

@@ -162,7 +162,7 @@ fn names_in_templates_are_known_and_there_by_then() {
     one("host: shop", "host: '${host}'", "vars.host", &["stands for itself"]);
     one("host: shop", "seq: shop", "vars.seq", &["choose another name"]);
     one("host: shop", "host: '${id'", "vars.host", &["without its `}`"]);
-    one("host: shop", "order: shop", "journeys[0].steps[0].extract.order", &["a variable as well"]);
+    one("host: shop", "order: /shop", "journeys[0].steps[0].extract.order", &["a variable as well"]);
     // A variable's own mistake is shown where it is used, and one in a path as well.
     one("'/${id}'", "'/${host}${none}'", &format!("{buy}.path"), &["`${none}` is not known"]);
     assert_eq!(found("host: shop", "host: 'a b'").len(), 0, "a variable that no path uses");
