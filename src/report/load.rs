@@ -103,7 +103,8 @@ pub(crate) fn service(result: &RunResult) -> Table {
         "Latency and service time, where requests waited to be sent",
         &["span", "stream", "#late starts", "#p50", "#service p50", "#p95", "#service p95", "#p99", "#service p99"],
     );
-    for row in result.latency.rows.iter().filter(|row| row.request.is_none()) {
+    let spans = |row: &&LatencyRow| result.load.is_none() || row.kind != SpanKind::Phase;
+    for row in result.latency.rows.iter().filter(spans).filter(|row| row.request.is_none()) {
         let l = &row.latency;
         let pairs = [(l.p50_us, l.service_p50_us), (l.p95_us, l.service_p95_us), (l.p99_us, l.service_p99_us)];
         if !pairs.iter().any(|(latency, service)| differs(*latency, *service)) {

@@ -12,7 +12,8 @@ use super::{load, words};
 
 /// The objectives, each with what was asked, what was measured and why it came out so.
 pub(crate) fn objectives(result: &RunResult) -> Table {
-    let mut table = Table::new("Objectives", &["outcome", "objective", "subject", "asked", "measured", "why"]);
+    let title = if result.load.is_some() { "Thresholds" } else { "Objectives" };
+    let mut table = Table::new(title, &["outcome", "objective", "subject", "asked", "measured", "why"]);
     let mut parts: Vec<&Part> = result.verdict.parts.iter().collect();
     // The worst first: among thirty objectives, the one that was missed is the one to read.
     parts.sort_by_key(|part| std::cmp::Reverse(part.outcome));

@@ -225,11 +225,15 @@ fn good_now(scope: &Scope<'_>, timeline: &Timeline, (from, to): (Offset, Offset)
 
 /// Bad before unknown before good.
 fn worst(all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    all.fold(Some(true), |worst, one| match (worst, one) {
-        (Some(false), _) | (_, Some(false)) => Some(false),
-        (None, _) | (_, None) => None,
-        _ => Some(true),
-    })
+    let mut worst = Some(true);
+    for one in all {
+        match one {
+            Some(false) => return Some(false),
+            None => worst = None,
+            Some(true) => {}
+        }
+    }
+    worst
 }
 
 /// A value of a metric for people: `0.25 %`, `182 ms`, `498.2/s`.

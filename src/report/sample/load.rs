@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ms, name, rich, short};
-use crate::model::{Delta, Offset};
+use crate::model::{Delta, Offset, RunId};
 use crate::result::latency::LatencyRow;
 use crate::result::*;
 use crate::scenario::phases::Phase;
@@ -13,6 +13,8 @@ pub(crate) fn load() -> RunResult {
     let base = rich();
     RunResult {
         run: RunInfo {
+            id: RunId("20261103T042900Z-release-gate-5f2a".into()),
+            host: "runner-1".into(),
             scenario: name("release-gate"),
             title: Some("The shop before a release".into()),
             owner: None,
