@@ -80,6 +80,7 @@ fn plan() -> Result<Plan, Box<dyn std::error::Error>> {
         allow_commands: false,
         host: String::new(),
         load: None,
+        retry_of: None,
     })
 }
 

@@ -52,7 +52,7 @@ fn one(profile: &Path, args: &LoadArgs) -> Exit {
         }
     };
     let dir = plan.dir.clone();
-    tell(run(plan, Show { plain: args.options.plain }), &args.options, Some(&dir))
+    tell(&run(plan, Show { plain: args.options.plain }), &args.options, Some(&dir))
 }
 
 fn run(plan: Plan, show: Show) -> Over {

@@ -81,6 +81,7 @@ fn run_info(plan: &Plan, timeline: &Timeline) -> RunInfo {
         }
         .into(),
         host: plan.host.clone(),
+        retry_of: plan.retry_of.clone(),
     }
 }
 

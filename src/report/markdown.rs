@@ -52,6 +52,9 @@ fn head(out: &mut String, result: &RunResult) {
     };
     let _ = write!(out, "## {sign} {}: {}\n\n", capital(head.word), escape(title));
     let _ = write!(out, "{}\n\n", escape(&result.end.summary));
+    if let Some(retry) = words::retry(result) {
+        let _ = write!(out, "**{}.**\n\n", escape(&retry));
+    }
     let rejudged = if result.verdict.rejudged { ", judged again against other objectives" } else { "" };
     let simulated = if run.simulated { ", simulated" } else { "" };
     let _ = writeln!(
@@ -76,7 +79,8 @@ fn capital(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn table(out: &mut String, table: &Table) {
+/// A table with its title; nothing where it has no rows.
+pub(super) fn table(out: &mut String, table: &Table) {
     if table.rows.is_empty() {
         return;
     }
@@ -90,7 +94,7 @@ fn table(out: &mut String, table: &Table) {
 }
 
 /// Takes their meaning from all characters that have one in Markdown or HTML, and puts the text on one line.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -66,6 +66,9 @@ impl Page<'_> {
         self.banner(&word, &format!("{title}{rejudged}"), &head);
         self.para("  ", &format!("exit code {}: {}", result.end.exit_code, head.meaning), Tone::Plain);
         self.para("  ", &result.end.summary, Tone::Plain);
+        if let Some(retry) = words::retry(result) {
+            self.para("  ", &retry, Tone::Inconclusive);
+        }
         let run = &result.run;
         let simulated = if run.simulated { ", simulated" } else { "" };
         let facts = format!(

@@ -64,6 +64,14 @@ pub(crate) fn headline(result: &RunResult) -> Headline {
     Headline { sign: sign(outcome), word, tone: outcome.into(), meaning }
 }
 
+/// That a run repeats an inconclusive one, without its full stop.
+pub(crate) fn retry(result: &RunResult) -> Option<String> {
+    let first = result.run.retry_of.as_ref()?;
+    let why = first.why.trim_end_matches('.');
+    let why = why.strip_prefix("Inconclusive: ").unwrap_or(why);
+    Some(format!("Second attempt; the first, {}, was inconclusive: {why}", first.run))
+}
+
 /// Microseconds with three significant digits: `0.62 ms`, `12.3 ms`, `250 ms`, `1.25 s`.
 pub(crate) fn micros(us: u64) -> String {
     let ms = us as f64 / 1000.0;

@@ -15,6 +15,7 @@ use crate::model::{Delta, Name, Offset, RunId};
 use crate::scenario::fault::Impact;
 use crate::scenario::phases::Phase;
 
+pub use crate::scenario::plan::RetryOf;
 pub use crate::timeline::restore::RestoreProof;
 pub use latency::{Latency, LatencyTable, SpanKind, Window};
 pub use load::{BudgetInfo, LoadInfo, Search, SearchStep, StageInfo};
@@ -84,7 +85,7 @@ pub struct RunInfo {
     pub tags: Vec<String>,
     /// The scenario's file, as given.
     pub file: String,
-    /// SHA-256 of the resolved scenario, hex.
+    /// SHA-256 of the scenario with its variables and load profiles, hex: runs of one scenario have the same.
     pub digest: String,
     /// SHA-256 of the objectives it was first judged against, hex; differs from the verdict's when re-judged.
     pub objectives_digest: String,
@@ -100,6 +101,9 @@ pub struct RunInfo {
     pub environment: String,
     /// The machine it ran on.
     pub host: String,
+    /// The run that this one repeats, because it was inconclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<RetryOf>,
 }
 
 /// How a run ended.

@@ -120,6 +120,7 @@ fn plan(file: &Path, settings: &Settings, profile: Profile, base_url: String) ->
         allow_commands: false,
         host: host_name(),
         load: Some(load),
+        retry_of: None,
         profiles,
         scenario,
         run,

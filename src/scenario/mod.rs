@@ -23,6 +23,7 @@ pub mod phases;
 pub mod plan;
 pub mod probe;
 pub mod profile;
+pub mod import;
 pub mod resolve;
 pub mod service;
 pub mod step;

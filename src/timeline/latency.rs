@@ -178,6 +178,11 @@ impl Hist {
         self.counts.iter().copied().enumerate().filter(|(_, count)| *count > 0)
     }
 
+    /// The buckets in use, ascending: the largest value of each in microseconds, and how many values it holds.
+    pub fn steps(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.used().map(|(bucket, count)| (range_of(bucket).1, count))
+    }
+
     /// Only the buckets in use.
     pub fn sparse(&self) -> Sparse {
         Sparse(self.used().map(|(bucket, count)| (bucket as u16, count)).collect())

@@ -6,7 +6,7 @@
 
 use super::fold::Timeline;
 use super::load::LoadTrack;
-use super::probes::{ProbeTrack, Seen};
+use super::probes::{Look, ProbeTrack, Seen};
 use super::sample::{Sample, needed};
 use crate::model::{Condition, Delta, Metric, Name, Offset, Subject};
 use crate::scenario::plan::Plan;
@@ -14,6 +14,9 @@ use crate::scenario::subject::{Known, Meant, belongs};
 
 /// One second.
 const SECOND: Delta = Delta::from_millis(1_000);
+
+/// A probe that looks less than once a second still speaks of now after so many of its intervals.
+const LOOKS: i64 = 3;
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,32 +173,32 @@ fn add(sample: &mut Sample, scope: &Scope<'_>, timeline: &Timeline, (from, to): 
     }
 }
 
-/// `stream.ok`: the last look, or the last second of load, was good.
+/// `stream.ok`: the newest look of the last second that was really seen, or the last second of load, was good.
+///
+/// One look that a busy machine could not make, or that is still waited for, takes nothing back from what was seen
+/// just before; but what is older than a second says nothing of now.
 fn ok_now(condition: &Condition, timeline: &Timeline, from: Offset, to: Offset) -> Measure {
     let scopes = timeline.scopes(&condition.subject);
     let probe = scopes.iter().find_map(|scope| match scope {
         Scope::Probe(_, probe) => Some(*probe),
         Scope::Load(..) => None,
     });
-    let last = match (probe, scopes.as_slice()) {
-        (Some(probe), _) => {
-            let told = |look: &&_| !matches!(look, crate::timeline::probes::Look { seen: Seen::Waiting, .. });
-            probe.between(from, to).iter().rev().find(told).and_then(|look| match look.seen {
-                Seen::Good => Some(true),
-                Seen::Bad => Some(false),
-                _ => None,
-            })
-        }
-        (None, []) => None,
-        (None, loads) => worst(loads.iter().map(|scope| good_now(scope, timeline, (from, to)))),
+    let (last, why) = match (probe, scopes.as_slice()) {
+        (Some(probe), _) => match newest_seen(probe, from, to) {
+            // The same reason is kept once a second, so that of this look may stand up to a second before it.
+            Some(look) if look.seen == Seen::Bad => {
+                (Some(false), probe.reason_between((look.intended - SECOND).max(from), to))
+            }
+            look => (look.map(|_| true), None),
+        },
+        (None, []) => (None, None),
+        (None, loads) => (worst(loads.iter().map(|scope| good_now(scope, timeline, (from, to)))), None),
     };
-    let words = match last {
-        Some(true) => "good".into(),
-        Some(false) => {
-            let why = probe.and_then(|p| p.reason_between(from, to));
-            why.map_or("bad".into(), |why| format!("bad: {why}"))
-        }
-        None => "nothing was seen".into(),
+    let words = match (last, why) {
+        (Some(true), _) => "good".into(),
+        (Some(false), None) => "bad".into(),
+        (Some(false), Some(why)) => format!("bad: {why}"),
+        (None, _) => "nothing was seen just now".into(),
     };
     Measure { value: last.map(f64::from), held: last, words }
 }
@@ -209,7 +212,7 @@ fn good_now(scope: &Scope<'_>, timeline: &Timeline, (from, to): (Offset, Offset)
         None => load.counts(from, end),
         Some(request) => load.between(*request, from, end, &timeline.spans())?.counts,
     };
-    (counts.seen() > 0 && counts.not_sent == 0).then(|| counts.bad() == 0)
+    (counts.seen() > 0 && counts.not_sent == 0 && to.since(end) <= SECOND).then(|| counts.bad() == 0)
 }
 
 /// Bad before unknown before good.
@@ -219,6 +222,14 @@ fn worst(all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
         (None, _) | (_, None) => None,
         _ => Some(true),
     })
+}
+
+/// The newest look intended in [`from`, `to`) that saw something, good or bad. None when it had ended before the last
+/// second, or the last [`LOOKS`] intervals where those are longer.
+fn newest_seen(probe: &ProbeTrack, from: Offset, to: Offset) -> Option<Look> {
+    let back = SECOND.max(Delta(probe.every.nanos().saturating_mul(LOOKS)));
+    let seen = |look: &&Look| matches!(look.seen, Seen::Good | Seen::Bad);
+    probe.between(from, to).iter().rev().find(seen).filter(|look| look.done() >= to - back).copied()
 }
 
 /// A value of a metric for people: `0.25 %`, `182 ms`, `498.2/s`.
@@ -246,3 +257,7 @@ pub fn count(n: u64) -> String {
         digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
     groups.join(",")
 }
+
+#[cfg(test)]
+#[path = "query_tests.rs"]
+mod tests;

@@ -51,6 +51,7 @@ pub(crate) fn plan(yaml: &str, profiles: &[(&str, &str)]) -> Plan {
         allow_commands: false,
         host: "host".into(),
         load: None,
+        retry_of: None,
     }
 }
 

@@ -1,8 +1,15 @@
 //! Load workers as real processes, against servers that behave and servers that do not.
 
+mod bad_data;
+mod bad_input;
+mod bad_profile;
+mod bad_tls;
 mod drive;
+mod echo;
 #[cfg(feature = "goose")]
 mod journeys;
 mod lease;
 mod open;
+mod requests;
 mod server;
+mod tls;

@@ -151,6 +151,7 @@ fn run_info() -> RunInfo {
         simulated: false,
         environment: "local".into(),
         host: "drill-runner-1".into(),
+        retry_of: None,
     }
 }
 

@@ -141,6 +141,11 @@ impl Prepared {
         self.needs.iter().any(|slot| session.taken.get(*slot).is_none_or(Option::is_none))
     }
 
+    /// Whether anything in it changes from request to request.
+    pub(super) fn varies(&self) -> bool {
+        self.texts().next().is_some()
+    }
+
     /// Whether it needs values from answers at all.
     pub(super) fn needs_answers(&self) -> bool {
         !self.needs.is_empty()
