@@ -241,7 +241,8 @@ impl Run {
         let trip = gate::failing(load, self.recorder.timeline(), now);
         self.states.resize(states.len(), None);
         for (n, state) in states.into_iter().enumerate() {
-            if self.states[n] != state.held {
+            // One that cannot be told for a moment, because answers are still to come, is as it was.
+            if state.held.is_some() && self.states[n] != state.held {
                 self.states[n] = state.held;
                 let gate::ThresholdNow { threshold, held, measured } = state;
                 self.record(EventKind::Threshold { threshold, held, measured });

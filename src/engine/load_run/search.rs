@@ -14,6 +14,8 @@ use crate::timeline::load::WINDOW;
 
 /// From an order to the time it is meant for: workers want at least 100 ms.
 const ORDER_AHEAD: Duration = Duration::from_millis(200);
+/// Steps are told this long before they begin: who sums them up must know of them by then, also on a busy machine.
+const TELL_AHEAD: Duration = Duration::from_secs(1);
 /// Longest time to recover from the step that broke.
 const MOST_REST: Duration = Duration::from_secs(5);
 
@@ -64,10 +66,11 @@ impl Search {
         Search { steps, hold, confirm, announced: 0, judged: 0, held, broke_at, over: false }
     }
 
-    /// Steps whose time begins by `now`, each told once.
+    /// Steps that are about to begin, each told once.
     pub(super) fn announce(&mut self, now: Offset) -> Vec<Move> {
         let mut moves = Vec::new();
-        while let Some(step) = self.steps.get(self.announced).filter(|step| !self.over && step.from <= now) {
+        while let Some(step) = self.steps.get(self.announced).filter(|step| !self.over && step.from <= now + TELL_AHEAD)
+        {
             let Step { per_second, from, to, confirm } = *step;
             moves.push(Move::Mark(SearchMark::Step { per_second, from, to, confirm }));
             self.announced += 1;
@@ -82,7 +85,7 @@ impl Search {
 
     /// When something is to be done next, if nothing happens: a step begins, or one has had its time.
     pub(super) fn next_wake(&self) -> Option<Offset> {
-        let begins = self.steps.get(self.announced).map(|step| step.from);
+        let begins = self.steps.get(self.announced).map(|step| step.from - TELL_AHEAD);
         let ends = self.steps.get(self.judged).map(|step| step.to);
         begins.into_iter().chain(ends).min().filter(|_| !self.over)
     }

@@ -7,7 +7,7 @@ use crate::model::{Name, Offset};
 use crate::report::table::Tone;
 use crate::report::words;
 use crate::scenario::plan::Plan;
-use crate::scenario::profile::LoadModel;
+use crate::scenario::profile::{Executor, LoadModel};
 use crate::timeline::event::{EndReason, EventKind};
 
 /// What is shown of a load.
@@ -43,7 +43,11 @@ impl Panel {
                 gauge: Gauge::default(),
                 open_model: executor.is_some_and(|e| e.model() == LoadModel::Open),
                 stages: stages.collect(),
-                length: executor.and_then(|e| e.duration()).map(|length| length.get()),
+                // A search ends when it has found something.
+                length: executor
+                    .filter(|e| !matches!(e, Executor::Breakpoint(_)))
+                    .and_then(|e| e.duration())
+                    .map(|length| length.get()),
                 from: None,
                 ended: false,
             }

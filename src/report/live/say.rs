@@ -109,9 +109,15 @@ fn search_mark(mark: &SearchMark) -> (String, Tone) {
             let what = if *confirm { "confirming " } else { "" };
             (format!("{what}{per_second}/s for {}", to.since(*from)), Tone::Plain)
         }
-        SearchMark::Judged { held: Some(true), why, .. } => (format!("it holds: {why}"), Tone::Pass),
-        SearchMark::Judged { held: Some(false), why, .. } => (format!("it breaks: {why}"), Tone::Breach),
-        SearchMark::Judged { held: None, why, .. } => (format!("it cannot be told: {why}"), Tone::Inconclusive),
+        // The next step may have begun by now, so the one that is meant is named.
+        SearchMark::Judged { from, held, why } => {
+            let (word, tone) = match held {
+                Some(true) => ("holds", Tone::Pass),
+                Some(false) => ("breaks", Tone::Breach),
+                None => ("cannot be told", Tone::Inconclusive),
+            };
+            (format!("the step of {from} {word}: {why}"), tone)
+        }
         SearchMark::Over { why } => (format!("over: {why}"), Tone::Plain),
     }
 }

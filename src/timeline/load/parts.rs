@@ -73,7 +73,7 @@ impl SearchTrack {
                 self.steps.push(StepTrack { per_second, from, to, confirm, held: None, why: String::new() });
             }
             SearchMark::Judged { from, held, why } => {
-                if let Some(step) = self.steps.iter_mut().find(|step| step.from == *from) {
+                if let Some(step) = self.steps.iter_mut().rfind(|step| step.from == *from) {
                     step.held = *held;
                     step.why.clone_from(why);
                 }
