@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::bundle::{Bundle, open};
+use super::grpc;
 use super::plan::{Plan, VERSION};
 use super::problem::Problems;
 use super::reference::{self, Reference};
@@ -37,6 +38,7 @@ pub fn resolve(file: &Path, settings: &Settings) -> Result<(Plan, Problems), Pro
     let run = run_id(&settings.utc, &scenario.name, settings.seed);
     let dir = settings.report_dir.join(&run.0);
     fill_in(&mut scenario, &dir, settings.seed);
+    grpc::anchor(&mut scenario, file);
     let plan = Plan {
         version: VERSION,
         file: file.to_owned(),
