@@ -12,6 +12,7 @@ use crate::scenario::fault::FaultSpec;
 use crate::scenario::guard::Environment;
 use crate::scenario::phases::Phase;
 use crate::scenario::plan::Plan;
+use crate::scenario::probe::Look;
 use crate::scenario::profile::Executor;
 use crate::timeline::Timeline;
 use crate::timeline::event::EndReason;
@@ -178,11 +179,12 @@ fn streams(plan: &Plan, timeline: &Timeline) -> Vec<StreamInfo> {
         let made = baseline.zip(looks).map(|((from, to), looks)| {
             looks.between(from, to).len() as f64 / to.since(from).seconds().max(f64::EPSILON)
         });
-        let way = match (&probe.http, &probe.tcp, &probe.command) {
-            (Some(http), _, _) => format!("{} {}", http.method, http.url),
-            (_, Some(tcp), _) => format!("tcp {}", tcp.address),
-            (_, _, Some(command)) => command.argv.join(" "),
-            _ => "nothing".into(),
+        let way = match probe.look() {
+            Ok(Look::Http(http)) => format!("{} {}", http.method, http.url),
+            Ok(Look::Grpc(grpc)) => format!("grpc {} of {}", grpc.call().method, grpc.url),
+            Ok(Look::Tcp(tcp)) => format!("tcp {}", tcp.address),
+            Ok(Look::Command(command)) => command.argv.join(" "),
+            Err(_) => "nothing".into(),
         };
         StreamInfo {
             name: probe.name.clone(),

@@ -3,7 +3,8 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::Scenario;
-use super::lint::{Profiles, lint, lint_partly};
+use super::grpc;
+use super::lint::{Profiles, lint, lint_calls, lint_partly};
 use super::problem::{Problem, Problems};
 use super::profile::{Profile, Severity};
 use super::source::{Partial, Source, load_partly, load_plain, read_file};
@@ -62,6 +63,8 @@ pub fn open_text(file: &Path, text: &str, overrides: &[(String, String)]) -> Res
         false => lint_partly(&scenario, &source, &damage),
     };
     problems.merge(source.problems(found));
+    let sets = grpc::descriptor_sets(&scenario, file);
+    problems.merge(source.problems(lint_calls(&scenario, &sets, &source, &damage)));
     if problems.has_errors() {
         return Err(problems);
     }
@@ -107,9 +110,9 @@ fn wrong_profile(source: &Source, place: String, theirs: Problems) -> Problems {
     all
 }
 
-/// The path of a profile that is named relative to the scenario's file, `..` taken out where that leads to the same
+/// The path of a file that is named relative to the scenario's file, `..` taken out where that leads to the same
 /// file, so that a file has one name in all problems.
-fn beside(file: &Path, profile: &str) -> PathBuf {
+pub(super) fn beside(file: &Path, profile: &str) -> PathBuf {
     let plain = file.parent().unwrap_or(Path::new("")).join(profile);
     let mut short = PathBuf::new();
     for part in plain.components() {

@@ -13,7 +13,9 @@ pub mod lint;
 pub mod bundle;
 
 pub mod backup;
+pub mod clickhouse;
 pub mod fault;
+pub mod grpc;
 pub mod guard;
 pub mod ledger;
 pub mod load;
@@ -139,4 +141,15 @@ pub enum Scalar {
     Float(f64),
     /// Text.
     Text(String),
+}
+
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Scalar::Bool(value) => write!(f, "{value}"),
+            Scalar::Int(value) => write!(f, "{value}"),
+            Scalar::Float(value) => write!(f, "{value}"),
+            Scalar::Text(value) => f.write_str(value),
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sha2::{Digest, Sha256};
 
 use super::bundle::{Bundle, open};
+use super::grpc;
 use super::plan::{Plan, VERSION};
 use super::problem::Problems;
 use super::reference::{self, Reference};
@@ -42,6 +43,7 @@ pub fn resolve(file: &Path, settings: &Settings) -> Result<(Plan, Problems), Pro
     let portable: BTreeMap<_, _> = profiles.iter().map(|(name, profile)| (name, profile.clone().portable())).collect();
     let digest = digest(&(&scenario, portable));
     fill_in(&mut scenario, &dir, settings.seed);
+    grpc::anchor(&mut scenario, file);
     let plan = Plan {
         version: VERSION,
         file: file.to_owned(),

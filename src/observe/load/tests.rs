@@ -1,6 +1,7 @@
 //! From what senders write down to the lines on the wire: nothing is lost, nothing counted twice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use proptest::prelude::*;

@@ -2,6 +2,8 @@
 //! be judged. Pure: it looks at what was read, and finds everything in one pass.
 
 mod addresses;
+mod calls;
+mod clickhouse;
 mod guard;
 mod ledger;
 mod load;
@@ -14,11 +16,14 @@ mod samples;
 mod shape;
 mod timing;
 #[cfg(test)]
+mod calls_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 use super::damage::Damage;
+use super::grpc::DescriptorSets;
 use super::problem::Problem;
 use super::profile::{LoadModel, Profile};
 use super::source::Source;
@@ -45,6 +50,7 @@ pub fn lint(scenario: &Scenario, profiles: &Profiles, source: &Source) -> Vec<Pr
     load::check(&mut lint);
     probes::check(&mut lint);
     ledger::check(&mut lint);
+    clickhouse::check(&mut lint);
     addresses::check(&mut lint);
     guard::check(&mut lint);
     lint.problems
@@ -60,6 +66,13 @@ pub fn lint_partly(scenario: &Scenario, source: &Source, damage: &Damage) -> Vec
     timing::check_ends(&mut lint);
     probes::check(&mut lint);
     addresses::check(&mut lint);
+    lint.problems
+}
+
+/// What is wrong with the calls by gRPC, as far as their descriptor sets can tell.
+pub fn lint_calls(scenario: &Scenario, sets: &DescriptorSets, source: &Source, damage: &Damage) -> Vec<Problem> {
+    let mut lint = Lint { scenario, profiles: &Profiles::new(), source, damage, problems: Vec::new() };
+    calls::check(&mut lint, sets);
     lint.problems
 }
 
