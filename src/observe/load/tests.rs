@@ -1,6 +1,7 @@
 //! From what senders write down to the lines on the wire: nothing is lost, nothing counted twice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use proptest::prelude::*;
@@ -349,7 +350,7 @@ fn empty_windows_are_told_but_not_those_in_which_the_worker_itself_was_stopped()
 #[test]
 fn a_window_too_large_for_a_line_is_split() {
     let mut path = Path::new();
-    for n in 0..60_000 {
+    for n in 0..60_000u64 {
         let ticket = path.shards[0].begin(0, GRID.epoch, GRID.epoch);
         let outcome = if n % 3 == 0 { Outcome::Bad(Reason::Timeout) } else { Outcome::Ok };
         // Spread over all buckets, so that nothing compresses well.
