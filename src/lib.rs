@@ -18,6 +18,7 @@ pub mod observe;
 pub mod backup;
 pub mod engine;
 pub mod judge;
+pub mod compare;
 pub mod report;
 pub mod demo;
 pub mod cli;

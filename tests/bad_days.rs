@@ -222,3 +222,35 @@ faults: [{{ name: freeze, for: 30s, impact: tolerated, process-pause: {{ target:
     assert!(!foreign.is_stopped());
     assert_refused(&home, (code, text), 31, &["could not be written"]);
 }
+
+#[test]
+#[cfg(feature = "demo")]
+fn a_rate_above_what_this_machine_can_send_is_inconclusive_and_says_what_was_reached() {
+    let home = Home::new("rate");
+    let app = free_port();
+    fs::write(
+        home.path().join("flood.yaml"),
+        "{simulacro_profile: 1, name: flood, constant_arrival_rate: {rate: 400000, max_senders: 2000}, timeout: 20s, \
+          requests: [{name: ready, path: /ready}]}",
+    )
+    .unwrap();
+    let text = format!(
+        "
+name: rate
+services:
+  orders:
+    command: [simulacro, demo-service, --listen, '127.0.0.1:{app}', --data, '${{run_dir}}/orders.db']
+    ready: {{ http: 'http://127.0.0.1:{app}/ready', within: 20s }}
+load: [{{ name: flood, profile: flood.yaml, base_url: 'http://127.0.0.1:{app}' }}]
+phases: {{ warmup: 500ms, baseline: 3s, after: 200ms }}
+objectives: {{ slo: {{ baseline: {{ error_rate: '< 50%' }} }} }}
+"
+    );
+    let (code, text) = run(&home, &text, &[]);
+    assert_eq!(code, Some(20), "{text}");
+    let result = home.result();
+    let asked = result.verdict.parts.iter().find(|part| part.subject == "load flood").expect("a part for the rate");
+    assert!(asked.asked.contains("400000"), "{asked:?}");
+    let reached: f64 = asked.measured.trim_end_matches("/s").replace(',', "").parse().unwrap();
+    assert!(reached > 0.0 && reached < 380_000.0, "{asked:?}");
+}

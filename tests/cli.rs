@@ -70,7 +70,7 @@ fn the_catalogue_has_every_kind_and_its_fields() {
 
 #[test]
 fn schemas_man_page_and_completions_are_printed() {
-    for which in ["scenario", "profile", "result"] {
+    for which in ["scenario", "profile", "result", "comparison", "baseline"] {
         let printed = simulacro().args(["schema", which]).assert().success();
         serde_json::from_slice::<serde_json::Value>(&printed.get_output().stdout).unwrap();
     }
@@ -84,6 +84,35 @@ fn init_writes_a_drill_that_passes_check_and_overwrites_nothing() {
     simulacro().arg("init").arg(home.path()).assert().success();
     simulacro().arg("check").arg(home.path()).assert().success();
     simulacro().arg("init").arg(home.path()).assert().code(2);
+}
+
+#[test]
+fn what_a_team_has_becomes_a_profile_that_passes_check() {
+    let home = tempfile::tempdir().unwrap();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/scenario/import/samples");
+    let import = |file: &str| {
+        let mut command = simulacro();
+        command.arg("init").arg(home.path()).arg("--from").arg(samples.join(file));
+        command
+    };
+    import("orders.targets").assert().success().stderr(contains("base_url: \"http://127.0.0.1:18080\""));
+    import("shop.har")
+        .assert()
+        .success()
+        .stderr(contains("static asset").and(contains("X_CSRF_TOKEN")).and(contains("hunter2").not()));
+    import("petstore.yaml").args(["--as", "openapi", "--include-writes"]).assert().success();
+    import("orders-api.json").args(["--name", "api"]).assert().success().stderr(contains("names no host"));
+    let profiles = home.path().join("loadprofiles");
+    simulacro().arg("check").arg(&profiles).assert().success().stdout(contains("4 files checked: no problem"));
+    // Nothing is overwritten unless it is asked for, and nothing is written when something is wrong.
+    std::fs::write(profiles.join("shop.yaml"), "mine").unwrap();
+    import("shop.har").assert().code(2).stderr(contains("--force"));
+    assert_eq!(std::fs::read_to_string(profiles.join("shop.yaml")).unwrap(), "mine");
+    import("shop.har").arg("--force").assert().success();
+    import("shop.har").args(["--name", "wrong", "--as", "vegeta"]).assert().code(2).stderr(contains("shop.har:"));
+    import("no-such-file").assert().code(2).stderr(contains("cannot be read"));
+    simulacro().args(["init", "--host", "x"]).assert().code(2).stderr(contains("--from"));
+    assert_eq!(std::fs::read_dir(&profiles).unwrap().count(), 4);
 }
 
 #[test]

@@ -49,6 +49,7 @@ faults:
         allow_commands: true,
         host: "test".into(),
         load: None,
+        retry_of: None,
     })
 }
 

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::compare::Metric;
+use crate::model::{HumanDuration, Name, Ratio};
+
 /// Chaos and disaster-recovery drills: faults, load, recovery time, data loss and restore proof on one clock.
 #[derive(Debug, Parser)]
 #[command(name = "simulacro", version, about, arg_required_else_help = true, max_term_width = 100)]
@@ -20,6 +23,8 @@ pub enum Verb {
     Demo(DemoArgs),
     /// Run drills.
     Run(RunArgs),
+    /// Drive load alone, as a release gate.
+    Load(LoadArgs),
     /// Validate scenarios and load profiles: all problems at once, each with its line.
     Check(CheckArgs),
     /// Show what would happen to which targets; touches nothing.
@@ -30,13 +35,15 @@ pub enum Verb {
     Report(ReportArgs),
     /// Judge a saved run against the objectives of a scenario (marked as re-judged).
     Judge(JudgeArgs),
+    /// Compare runs with earlier ones: a gate against regressions that knows noise.
+    Compare(CompareArgs),
     /// The catalogue of faults.
     Faults(FaultsArgs),
     /// A JSON Schema, made from the types.
     Schema(SchemaArgs),
     /// What this machine can do.
     Doctor(DoctorArgs),
-    /// Write a commented starter scenario.
+    /// Write a commented starter scenario, or make a load profile from what there is already.
     Init(InitArgs),
     /// Completions for a shell, to standard output.
     Completions {
@@ -104,6 +111,27 @@ pub struct RunArgs {
     /// Answer yes to every question.
     #[arg(short, long)]
     pub yes: bool,
+    /// Run a scenario whose run is inconclusive (exit code 20) once more. Both runs are kept, and the second names the
+    /// first.
+    #[arg(long, env = "SIMULACRO_RETRY_INCONCLUSIVE")]
+    pub retry_inconclusive: bool,
+}
+
+/// `simulacro load`
+#[derive(Debug, Args)]
+pub struct LoadArgs {
+    /// Load profiles, driven one after the other; the exit code is that of the first that did not pass.
+    #[arg(required = true)]
+    pub profiles: Vec<PathBuf>,
+    /// Where the paths begin, instead of what the profile says; may hold `${env:NAME}`.
+    #[arg(long, value_name = "URL", env = "SIMULACRO_BASE_URL")]
+    pub base_url: Option<String>,
+    /// How long constant rates and users go on, instead of what the profile says.
+    #[arg(long, value_name = "DURATION", env = "SIMULACRO_DURATION")]
+    pub duration: Option<HumanDuration>,
+    /// What every run takes.
+    #[command(flatten)]
+    pub options: RunOptions,
 }
 
 /// `simulacro demo`
@@ -194,6 +222,88 @@ pub struct JudgeArgs {
     pub json: bool,
 }
 
+/// `simulacro compare`
+#[derive(Debug, Args)]
+#[command(override_usage = "simulacro compare [OPTIONS] BASE RUN...\n       \
+                            simulacro compare [OPTIONS] --base PATH... RUN...\n       \
+                            simulacro compare [OPTIONS] --save-baseline FILE RUN...")]
+pub struct CompareArgs {
+    /// BASE, then one or more RUN. Each is a run's folder, a folder of such folders, a result.json, or a baseline file.
+    #[arg(required = true, value_name = "BASE RUN")]
+    pub paths: Vec<PathBuf>,
+    /// What to compare with, instead of the first path; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    pub base: Vec<PathBuf>,
+    /// Save the runs as a baseline file, and compare nothing.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["base", "json", "format", "out"])]
+    pub save_baseline: Option<PathBuf>,
+    /// The span to compare: total, a phase, or a fault. When absent: that of the baseline file; baseline for drills
+    /// with faults; else total.
+    #[arg(long, value_name = "NAME")]
+    pub span: Option<String>,
+    /// Compare only this stream; may be given several times.
+    #[arg(long = "stream", value_name = "NAME")]
+    pub streams: Vec<Name>,
+    /// Compare this quantile, such as p99.9; may be given several times. When absent: p50, p95 and p99, as far as the
+    /// requests suffice.
+    #[arg(long = "quantile", value_name = "QUANTILE", value_parser = quantile)]
+    pub quantiles: Vec<f64>,
+    /// Let each request name count as its stream does: one that cannot be told makes the outcome `cannot tell`.
+    #[arg(long)]
+    pub requests: bool,
+    /// The smallest change of a latency or a rate that matters.
+    #[arg(long, value_name = "PERCENT", default_value = "10%")]
+    pub effect: Ratio,
+    /// The smallest change of the share of failures that matters, in percentage points.
+    #[arg(long, value_name = "PERCENT", default_value = "0.5%")]
+    pub error_effect: Ratio,
+    /// The standard deviation of a latency from run to run, where it is known. With several runs a side it is measured,
+    /// and this is the least that is believed.
+    #[arg(long, value_name = "PERCENT", env = "SIMULACRO_NOISE")]
+    pub noise: Option<Ratio>,
+    /// Where every random draw comes from.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Compare although this differs between BASE and RUN; may be given several times.
+    #[arg(long = "allow-different", value_name = "WHAT", value_enum)]
+    pub allow_different: Vec<Different>,
+    /// Print the comparison as JSON instead of the table.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Which reports of the comparison; the terminal's when absent.
+    #[arg(short, long, value_enum)]
+    pub format: Vec<ComparisonFormat>,
+    /// Write the reports into this directory; the terminal's goes to standard output all the same.
+    #[arg(short, long, value_name = "DIR", requires = "format")]
+    pub out: Option<PathBuf>,
+}
+
+/// What may differ between compared runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Different {
+    /// The scenario or load profile.
+    Scenario,
+    /// The load: asked rate, or its model.
+    Load,
+    /// The machine.
+    Host,
+    /// Simulated against real.
+    World,
+}
+
+/// Formats of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ComparisonFormat {
+    /// Tables for a terminal.
+    Terminal,
+    /// `comparison.json`.
+    Json,
+    /// `comparison.xml`.
+    Junit,
+    /// `comparison.md`.
+    Markdown,
+}
+
 /// `simulacro faults`
 #[derive(Debug, Args)]
 pub struct FaultsArgs {
@@ -218,6 +328,10 @@ pub enum SchemaKind {
     Profile,
     /// `result.json`.
     Result,
+    /// `comparison.json`.
+    Comparison,
+    /// Baseline files.
+    Baseline,
 }
 
 /// `simulacro doctor`
@@ -234,6 +348,56 @@ pub struct InitArgs {
     /// Where to write it.
     #[arg(default_value = ".")]
     pub dir: PathBuf,
+    /// Write a load profile instead, made from this file: vegeta targets, a HAR recording or an OpenAPI document.
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// How it is made.
+    #[command(flatten)]
+    pub import: ImportArgs,
+}
+
+/// `simulacro init --from`
+#[derive(Debug, Clone, Default, Args)]
+pub struct ImportArgs {
+    /// The file's format; found out from its content when absent.
+    #[arg(long = "as", value_enum, value_name = "FORMAT", requires = "from")]
+    pub format: Option<ImportFormat>,
+    /// The profile's name and its file's; made from the name of the file when absent.
+    #[arg(long, requires = "from")]
+    pub name: Option<Name>,
+    /// The host whose requests are kept, with its port where it has one; the most frequent when absent.
+    #[arg(long, requires = "from")]
+    pub host: Option<String>,
+    /// A recording: a journey for each of its pages, instead of one for all.
+    #[arg(long, requires = "from")]
+    pub per_page: bool,
+    /// A recording: keep images, fonts, scripts and style sheets.
+    #[arg(long, requires = "from")]
+    pub include_assets: bool,
+    /// An OpenAPI document: send the operations that may change data, too.
+    #[arg(long, requires = "from")]
+    pub include_writes: bool,
+    /// Replace the profile of that name.
+    #[arg(long, requires = "from")]
+    pub force: bool,
+}
+
+/// Formats that load profiles are made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportFormat {
+    /// Targets of vegeta, http or JSON.
+    Vegeta,
+    /// A recording of a browser, HAR 1.2.
+    Har,
+    /// OpenAPI 3, JSON or YAML.
+    Openapi,
+}
+
+fn quantile(text: &str) -> Result<f64, String> {
+    match text.parse()? {
+        Metric::Quantile(q) => Ok(q),
+        other => Err(format!("`{other}` is always compared; give a quantile, such as p95")),
+    }
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

@@ -36,7 +36,7 @@ pub fn demo(args: &DemoArgs) -> Exit {
     };
     eprintln!("the demo's scenario: {}", scenario.display());
     let dir = plan.dir.clone();
-    tell(drill::run(plan, Show { plain: args.options.plain }), &args.options, Some(&dir))
+    tell(&drill::run(plan, Show { plain: args.options.plain }), &args.options, Some(&dir))
 }
 
 /// Writes the demo's files, so that they can be read, changed and run again; gives the scenario's path.

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod check;
+mod compare;
 mod demo;
 mod doctor;
 mod drill;
@@ -9,12 +10,15 @@ pub mod exit;
 pub mod faults;
 pub mod init;
 mod judge;
+mod load;
 mod plan;
 mod recover;
 pub mod report;
 mod run;
+mod run_folder;
 pub mod schema;
 pub mod show;
+mod signals;
 mod terminal;
 
 use std::io;
@@ -42,10 +46,12 @@ fn run_verb(verb: Verb) -> Exit {
     match verb {
         Verb::Demo(args) => demo::demo(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Load(args) => load::load(&args),
         Verb::Plan(args) => plan::plan(&args),
         Verb::Recover(args) => recover::recover(&args),
         Verb::Report(args) => report::report(&args),
         Verb::Judge(args) => judge::judge(&args),
+        Verb::Compare(args) => compare::compare(&args),
         Verb::Doctor(args) => doctor::doctor(&args),
         Verb::Check(args) => {
             let checked = check::check(&args.paths, &args.vars);
@@ -61,16 +67,24 @@ fn run_verb(verb: Verb) -> Exit {
                 SchemaKind::Scenario => schema::SchemaOf::Scenario,
                 SchemaKind::Profile => schema::SchemaOf::Profile,
                 SchemaKind::Result => schema::SchemaOf::Result,
+                SchemaKind::Comparison => schema::SchemaOf::Comparison,
+                SchemaKind::Baseline => schema::SchemaOf::Baseline,
             };
             said(schema::schema(of, &mut io::stdout()), Exit::Ok)
         }
-        Verb::Init(args) => match init::init(&args.dir) {
-            Ok(files) => {
-                files.iter().for_each(|file| eprintln!("wrote {}", file.display()));
-                Exit::Ok
+        Verb::Init(args) => {
+            let written = match &args.from {
+                Some(file) => init::import(&args.dir, file, &args.import),
+                None => init::init(&args.dir),
+            };
+            match written {
+                Ok(said) => {
+                    eprint!("{said}");
+                    Exit::Ok
+                }
+                Err(e) => usage(&e),
             }
-            Err(e) => usage(&e),
-        },
+        }
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "simulacro", &mut io::stdout());
             Exit::Ok

@@ -173,7 +173,10 @@ fn digests(dir: &Path, prefix: &str, sums: &mut Vec<(String, [u8; 32])>) -> Resu
 }
 
 /// Whole or not at all: a reader never sees half a report.
-fn write(path: &Path, text: &str) -> Result<(), ReportError> {
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(path: &Path, text: &str) -> Result<(), ReportError> {
     let partial = path.with_extension("partial");
     let failed = |source| ReportError::Write { path: path.to_owned(), source };
     fs::write(&partial, text).map_err(failed)?;

@@ -6,6 +6,7 @@ use super::args::{RunArgs, RunOptions};
 use super::drill::{self, Over, Show};
 use super::exit::Exit;
 use super::terminal;
+use crate::result::{RetryOf, RunResult};
 use crate::scenario::resolve::{Settings, resolve};
 
 /// Runs scenarios one after the other. The exit code is that of the first that did not pass; the later ones still run,
@@ -13,7 +14,7 @@ use crate::scenario::resolve::{Settings, resolve};
 pub fn run(args: &RunArgs) -> Exit {
     let mut worst = Exit::Ok;
     for scenario in &args.scenarios {
-        let exit = one(scenario, args);
+        let exit = attempts(scenario, args);
         if worst.code() == 0 {
             worst = exit;
         }
@@ -24,25 +25,45 @@ pub fn run(args: &RunArgs) -> Exit {
     worst
 }
 
-fn one(scenario: &Path, args: &RunArgs) -> Exit {
+/// Runs a scenario, and when asked to, once more when it was inconclusive. Other ends are not tried again: a breach was
+/// seen, and where nothing was steady or allowed (21) nothing was tried, which is a finding of its own.
+fn attempts(scenario: &Path, args: &RunArgs) -> Exit {
+    let (first, exit) = match one(scenario, args, None) {
+        Ok(over) => over,
+        Err(exit) => return exit,
+    };
+    let retry = first.filter(|first| args.retry_inconclusive && exit.code() == 20 && first.end.exit_code == 20);
+    let Some(first) = retry else { return exit };
+    eprintln!("run {} was inconclusive: second and last attempt (--retry-inconclusive)", first.run.id);
+    let first = RetryOf { run: first.run.id.clone(), why: first.end.summary };
+    one(scenario, args, Some(first)).map_or_else(|exit| exit, |(_, exit)| exit)
+}
+
+/// Runs a scenario once: its result, if it ran, and how the program ends; or why it never began.
+fn one(scenario: &Path, args: &RunArgs, retry_of: Option<RetryOf>) -> Result<(Option<RunResult>, Exit), Exit> {
     let settings = settings(&args.options, args.simulate, args.allow_commands);
-    let plan = match resolve(scenario, &settings) {
+    let mut plan = match resolve(scenario, &settings) {
         Ok((plan, warnings)) => {
             terminal::problems(&warnings);
             plan
         }
         Err(problems) => {
             terminal::problems(&problems);
-            return Exit::Usage;
+            return Err(Exit::Usage);
         }
     };
+    plan.retry_of = retry_of;
     if let Err(why) = drill::permission(&plan, args.allow_production) {
         eprintln!("{why}");
-        return Exit::Refused;
+        return Err(Exit::Refused);
     }
     let dir = plan.dir.clone();
     let over = if args.simulate { drill::simulate(plan) } else { drill::run(plan, Show { plain: args.options.plain }) };
-    tell(over, &args.options, (!args.simulate).then_some(dir.as_path()))
+    let exit = tell(&over, &args.options, (!args.simulate).then_some(dir.as_path()));
+    match over {
+        Over::Ran(result, _) => Ok((Some(*result), exit)),
+        Over::Refused(..) => Ok((None, exit)),
+    }
 }
 
 /// Settings of a run from its options.
@@ -60,15 +81,15 @@ pub fn settings(options: &RunOptions, simulated: bool, allow_commands: bool) -> 
 }
 
 /// Prints how a drill came out.
-pub fn tell(over: Over, options: &RunOptions, dir: Option<&Path>) -> Exit {
+pub fn tell(over: &Over, options: &RunOptions, dir: Option<&Path>) -> Exit {
     match over {
         Over::Refused(why, exit) => {
             eprintln!("refused, nothing was touched: {why}");
-            exit
+            *exit
         }
         Over::Ran(result, exit) => {
-            terminal::result(&result, options.json, dir);
-            exit
+            terminal::result(result, options.json, dir);
+            *exit
         }
     }
 }

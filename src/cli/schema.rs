@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use schemars::generate::SchemaSettings;
 
+use crate::compare::Comparison;
+use crate::compare::baseline::Baseline;
 use crate::scenario::Scenario;
 use crate::scenario::profile::Profile;
 
@@ -16,6 +18,10 @@ pub enum SchemaOf {
     Profile,
     /// `result.json`.
     Result,
+    /// `comparison.json`.
+    Comparison,
+    /// Baseline files.
+    Baseline,
 }
 
 /// Writes a schema (draft 2020-12) as indented JSON.
@@ -24,9 +30,13 @@ pub enum SchemaOf {
 /// When `out` cannot be written to.
 pub fn schema(of: SchemaOf, out: &mut dyn Write) -> io::Result<()> {
     let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    // What is written has every field, also those that a reader may do without.
+    let written = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let schema = match of {
         SchemaOf::Scenario => generator.into_root_schema_for::<Scenario>(),
         SchemaOf::Profile => generator.into_root_schema_for::<Profile>(),
+        SchemaOf::Comparison => written.into_root_schema_for::<Comparison>(),
+        SchemaOf::Baseline => generator.into_root_schema_for::<Baseline>(),
         SchemaOf::Result => return out.write_all(crate::report::schema::schema().as_bytes()),
     };
     serde_json::to_writer_pretty(&mut *out, &schema)?;
@@ -56,7 +66,9 @@ mod tests {
     }
 
     #[test]
-    fn profiles_and_results_have_one() {
+    fn all_other_formats_have_one() {
+        assert!(of(SchemaOf::Comparison)["properties"]["rows"].is_object());
+        assert!(of(SchemaOf::Baseline)["properties"]["simulacro_baseline"].is_object());
         assert!(of(SchemaOf::Profile)["required"].to_string().contains("simulacro_profile"));
         assert!(of(SchemaOf::Result)["properties"]["version"].is_object());
     }

@@ -236,6 +236,7 @@ mod drilled {
             allow_commands: false,
             host: text(),
             load: None,
+            retry_of: None,
         }
     }
 

@@ -10,7 +10,7 @@ mod process;
 mod ratio;
 mod time;
 
-pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Threshold};
+pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Subject, Threshold};
 pub use link::{LinkAddress, LinkRule, RuleId, RuleStatus};
 pub use name::{Name, NameError, RunId};
 pub use process::{ProcessId, Signal, SignalError};

@@ -41,6 +41,9 @@ pub fn junit(result: &RunResult) -> Result<String, SerializeError> {
         ("program", result.program.clone()),
     ];
     suite.add_properties(properties.iter().map(|(name, value)| (*name, value.as_str())));
+    if let Some(first) = &result.run.retry_of {
+        suite.add_property(("retry_of", first.run.0.as_str()));
+    }
     suite.add_test_case(ending(result));
     suite.add_test_cases(result.verdict.parts.iter().map(|part| case(result, part)));
     let mut report = Report::new(format!("simulacro {}", run.scenario));
@@ -59,8 +62,13 @@ fn ending(result: &RunResult) -> TestCase {
         }
         (left, _) => status(NonSuccessKind::Failure, "undo incomplete", &left.join("; "), &result.end.summary),
     };
-    let mut case = TestCase::new("it ran to its end and left nothing behind", status);
-    case.set_classname(format!("{}.drill", result.run.scenario));
+    let load = result.load.is_some();
+    let name = if load { "it ran to its end" } else { "it ran to its end and left nothing behind" };
+    let mut case = TestCase::new(name, status);
+    case.set_classname(format!("{}.{}", result.run.scenario, if load { "load" } else { "drill" }));
+    if let Some(retry) = words::retry(result) {
+        case.set_system_out(retry);
+    }
     case
 }
 

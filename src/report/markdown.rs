@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::result::RunResult;
 
 use super::table::Table;
-use super::{restore, tables, words};
+use super::{load, restore, tables, words};
 
 /// The report as Markdown. Every text of the run is escaped: a name cannot make a link, a cell or an HTML element.
 pub fn markdown(result: &RunResult) -> String {
@@ -13,7 +13,14 @@ pub fn markdown(result: &RunResult) -> String {
     head(&mut out, result);
     table(&mut out, &tables::objectives(result));
     table(&mut out, &tables::outages(result));
-    table(&mut out, &tables::latency(result, false));
+    table(&mut out, &tables::latency(result, result.load.is_some()));
+    table(&mut out, &load::stages(result, false));
+    table(&mut out, &load::service(result));
+    for search in result.load.iter().flat_map(|load| &load.searches) {
+        table(&mut out, &load::search(search));
+        let _ = write!(out, "\n{}\n", escape(&load::found(search).0));
+    }
+    table(&mut out, &load::budget(result.error_budget.as_ref()));
     if let Some(ledger) = &result.ledger {
         let (line, _) = tables::ledger_line(ledger);
         let _ = write!(out, "\n### Ledger\n\n{}\n", escape(&line));
@@ -45,6 +52,9 @@ fn head(out: &mut String, result: &RunResult) {
     };
     let _ = write!(out, "## {sign} {}: {}\n\n", capital(head.word), escape(title));
     let _ = write!(out, "{}\n\n", escape(&result.end.summary));
+    if let Some(retry) = words::retry(result) {
+        let _ = write!(out, "**{}.**\n\n", escape(&retry));
+    }
     let rejudged = if result.verdict.rejudged { ", judged again against other objectives" } else { "" };
     let simulated = if run.simulated { ", simulated" } else { "" };
     let _ = writeln!(
@@ -69,7 +79,8 @@ fn capital(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn table(out: &mut String, table: &Table) {
+/// A table with its title; nothing where it has no rows.
+pub(super) fn table(out: &mut String, table: &Table) {
     if table.rows.is_empty() {
         return;
     }
@@ -83,7 +94,7 @@ fn table(out: &mut String, table: &Table) {
 }
 
 /// Takes their meaning from all characters that have one in Markdown or HTML, and puts the text on one line.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -109,6 +120,11 @@ mod tests {
     #[test]
     fn the_report_of_a_rich_run() {
         insta::assert_snapshot!(markdown(&sample::rich()));
+    }
+
+    #[test]
+    fn the_report_of_a_load_alone() {
+        insta::assert_snapshot!(markdown(&sample::load()));
     }
 
     #[test]

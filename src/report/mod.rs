@@ -2,6 +2,7 @@
 //!
 //! The tables of [`tables`] hold the words; a format decides how they look. [`live`] is the only part that writes.
 
+pub mod comparison;
 pub mod hlog;
 pub mod html;
 pub mod json;
@@ -15,6 +16,7 @@ pub mod terminal;
 mod chart;
 mod glossary;
 mod grid;
+mod load;
 mod restore;
 mod table;
 mod tables;

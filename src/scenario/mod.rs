@@ -17,14 +17,18 @@ pub mod fault;
 pub mod guard;
 pub mod ledger;
 pub mod load;
+pub mod load_plan;
 pub mod objectives;
 pub mod phases;
 pub mod plan;
 pub mod probe;
 pub mod profile;
+pub mod import;
 pub mod resolve;
 pub mod service;
 pub mod step;
+pub mod streams;
+pub mod subject;
 pub mod target;
 pub mod timing;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Scenario;
@@ -21,7 +22,7 @@ pub struct Plan {
     pub run: RunId,
     /// The scenario's file, as given.
     pub file: PathBuf,
-    /// SHA-256 of the resolved scenario, hex.
+    /// SHA-256 of the scenario with its variables and load profiles, hex: runs of one scenario have the same.
     pub digest: String,
     /// SHA-256 of its objectives, hex.
     pub objectives_digest: String,
@@ -42,6 +43,9 @@ pub struct Plan {
     /// What `simulacro load` is judged by; none in a drill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadPlan>,
+    /// The run that this one repeats, because it was inconclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<RetryOf>,
 }
 
 /// What a load alone is judged by. Thresholds of stages stand in the profiles.
@@ -54,4 +58,13 @@ pub struct LoadPlan {
     /// Its error budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_budget: Option<ErrorBudget>,
+}
+
+/// An inconclusive run that was repeated. There is never more than one repetition, and never a silent one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RetryOf {
+    /// The first run; its folder is kept.
+    pub run: RunId,
+    /// What was said of it: why it was inconclusive.
+    pub why: String,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::drive::{start, start_with};
-use crate::server::{Manners, Server};
+use crate::server::{Manners, Server, refusing};
 
 fn profile(rate: u32, duration: &str, senders: u32, timeout: &str) -> String {
     format!(
@@ -88,15 +88,7 @@ async fn a_hanging_server_costs_timeouts_and_drops_at_the_asked_rate() {
 
 #[tokio::test]
 async fn refused_connections_fail_at_the_asked_rate_and_no_faster() {
-    let server = Server::start(Manners::Good).await;
-    let url = server.url();
-    drop(server);
-    // The listener is gone once the port refuses.
-    let address = url.trim_start_matches("http://").to_owned();
-    while tokio::net::TcpStream::connect(&address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
-    let heard = start(&profile(300, "1s", 100, "20s"), &url).await.hear_all().await;
+    let heard = start(&profile(300, "1s", 100, "20s"), &refusing().await).await.hear_all().await;
     heard.assert_whole();
     assert_eq!((heard.intended(), heard.ok()), (300, 0));
     assert_eq!(heard.err() + heard.dropped() + heard.not_sent(), 300);

@@ -1,163 +1,158 @@
-//! TLS and HTTP/2 on real connections: what is agreed on, what is refused, and that a person is told why.
+//! A TLS server with papers of every kind, and the authority that signs them.
 
-use hyper::Version;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::drive::{Heard, start};
-use crate::secure::{Authority, Secure};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
+};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-fn profile(http: &str, path: &str) -> String {
-    format!(
-        "{{ simulacro_profile: 1, name: steady, timeout: 20s, http: {{ {http} }}, \
-           constant_arrival_rate: {{ rate: 100, duration: 300ms, max_senders: 30 }}, \
-           requests: [{{ name: put, method: PUT, path: '{path}', body: 'n=${{seq}}' }}] }}"
-    )
+use crate::server::read_request;
+
+/// What the server shows, or does instead of showing anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Papers {
+    /// A certificate for `127.0.0.1` and `localhost`.
+    Good,
+    /// One for `other.example`.
+    OtherHost,
+    /// One that ran out long ago.
+    Expired,
+    /// A good one; and it asks for ours.
+    AsksForOurs,
+    /// It listens to the greeting and says nothing.
+    Silent,
+    /// It listens to the greeting and closes.
+    Closes,
 }
 
-async fn run(server: &Secure, scheme: &str, http: &str) -> Heard {
-    let heard = start(&profile(http, "/echo?n=${seq}"), &server.url(scheme)).await.hear_all().await;
-    heard.assert_whole();
-    assert_eq!(heard.intended(), 30);
-    heard
+/// An authority, with its certificate and one for a client in files.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: TempDir,
 }
 
-/// All were good, by this version.
-fn assert_good(heard: &Heard, server: &Secure, version: Version) {
-    assert_eq!((heard.err(), heard.dropped()), (0, 0), "{:?}", heard.reasons());
-    assert!(heard.ok() > 0);
-    let came = server.came();
-    assert_eq!(came.len() as u64, heard.ok());
-    assert!(came.iter().all(|(by, _, _)| *by == version), "{came:?}");
-    assert!(came.iter().all(|(_, what, host)| what.starts_with("PUT /echo?n=") && *host == server.address.to_string()));
-}
+impl Authority {
+    pub fn new() -> Authority {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), issuer.pem()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["client.example".to_owned()]).unwrap();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        std::fs::write(folder.path().join("client.pem"), params.signed_by(&key, &issuer).unwrap().pem()).unwrap();
+        std::fs::write(folder.path().join("client.key"), key.serialize_pem()).unwrap();
+        Authority { issuer, folder }
+    }
 
-/// All failed, and the first of the reasons has these words.
-fn assert_bad(heard: &Heard, server: &Secure, words: &[&str]) {
-    assert_eq!((heard.ok(), heard.not_sent(), server.came().len()), (0, 0, 0), "{:?}", heard.reasons());
-    let why = heard.reasons().join("; ");
-    for word in words {
-        assert!(why.contains(word), "`{word}` is missing from: {why}");
+    /// `ca.pem`, `client.pem` or `client.key`.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn config(&self, papers: Papers) -> ServerConfig {
+        let host = if papers == Papers::OtherHost { vec!["other.example"] } else { vec!["127.0.0.1", "localhost"] };
+        let mut params = CertificateParams::new(host.into_iter().map(String::from).collect::<Vec<_>>()).unwrap();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        if papers == Papers::Expired {
+            params.not_after = date_time_ymd(2001, 1, 1);
+        }
+        let key = KeyPair::generate().unwrap();
+        let chain = vec![CertificateDer::clone(params.signed_by(&key, &self.issuer).unwrap().der())];
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let provider = Arc::new(default_provider());
+        let builder =
+            ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+        let builder = if papers == Papers::AsksForOurs {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.issuer.der().clone()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            builder.with_client_cert_verifier(verifier)
+        } else {
+            builder.with_no_client_auth()
+        };
+        builder.with_single_cert(chain, key).unwrap()
     }
 }
 
-#[tokio::test]
-async fn the_version_is_the_best_that_both_speak() {
-    let ours = Authority::new();
-    ours.certify("shop", &["127.0.0.1"], false);
-    let ca = format!("tls: {{ ca: '{}' }}", ours.file("ca.pem"));
-    let both: &[&str] = &["h2", "http/1.1"];
-    for (offered, asked, version) in [
-        (both, "", Version::HTTP_2),
-        (&["http/1.1"], "", Version::HTTP_11),
-        (&[], "", Version::HTTP_11),
-        (both, "version: '1.1', ", Version::HTTP_11),
-        (both, "version: '2', ", Version::HTTP_2),
-    ] {
-        let server = Secure::start(Some(ours.server("shop", offered, false))).await;
-        let heard = run(&server, "https", &format!("{asked}{ca}")).await;
-        assert_good(&heard, &server, version);
-        assert!(server.connections() <= 30, "no sender has more than one connection: {}", server.connections());
+/// The server. It ends when it is dropped.
+pub struct TlsServer {
+    port: u16,
+    requests: Arc<AtomicU64>,
+    connections: Arc<AtomicU64>,
+    accepting: JoinHandle<()>,
+}
+
+impl TlsServer {
+    pub async fn start(authority: &Authority, papers: Papers) -> TlsServer {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (requests, connections) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let acceptor = TlsAcceptor::from(Arc::new(authority.config(papers)));
+        let (counting, greeting) = (requests.clone(), connections.clone());
+        let accepting = tokio::spawn(async move {
+            loop {
+                let Ok((mut stream, _)) = listener.accept().await else { continue };
+                greeting.fetch_add(1, Ordering::Relaxed);
+                let (acceptor, counting) = (acceptor.clone(), counting.clone());
+                tokio::spawn(async move {
+                    let mut greeting = [0u8; 64];
+                    match papers {
+                        Papers::Closes => drop(stream.read(&mut greeting).await),
+                        // Reads until the client gives up.
+                        Papers::Silent => while stream.read(&mut greeting).await.is_ok_and(|read| read > 0) {},
+                        _ => {
+                            let Ok(stream) = acceptor.accept(stream).await else { return };
+                            let mut stream = BufReader::new(stream);
+                            while read_request(&mut stream).await.is_some() {
+                                counting.fetch_add(1, Ordering::Relaxed);
+                                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                                if stream.write_all(answer).await.is_err() || stream.flush().await.is_err() {
+                                    return;
+                                }
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        TlsServer { port, requests, connections, accepting }
+    }
+
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// The same port, by plain HTTP.
+    pub fn plain_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// How many requests it could read.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// How many connections came.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
     }
 }
 
-#[tokio::test]
-async fn a_certificate_that_is_not_to_be_trusted_fails_and_says_why() {
-    let (ours, other) = (Authority::new(), Authority::new());
-    ours.certify("shop", &["127.0.0.1"], false);
-    ours.certify("elsewhere", &["elsewhere.test"], false);
-    ours.certify("old", &["127.0.0.1"], true);
-    let ca = |authority: &Authority, more: &str| format!("tls: {{ ca: '{}'{more} }}", authority.file("ca.pem"));
-    for (who, http, words) in [
-        ("shop", ca(&other, ""), ["TLS", "http.tls.ca"]),
-        ("elsewhere", ca(&ours, ""), ["TLS", "http.tls.server_name"]),
-        ("old", ca(&ours, ""), ["TLS", "expired"]),
-    ] {
-        let server = Secure::start(Some(ours.server(who, &["h2"], false))).await;
-        assert_bad(&run(&server, "https", &http).await, &server, &words);
-    }
-    for (who, http) in
-        [("elsewhere", ca(&ours, ", server_name: elsewhere.test")), ("old", ca(&other, ", insecure: true"))]
-    {
-        let server = Secure::start(Some(ours.server(who, &["h2"], false))).await;
-        assert_good(&run(&server, "https", &http).await, &server, Version::HTTP_2);
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_asks_for_our_certificate_gets_it_or_says_no() {
-    let ours = Authority::new();
-    ours.certify("shop", &["127.0.0.1"], false);
-    ours.certify("me", &["me"], false);
-    let ca = ours.file("ca.pem");
-    for offered in ["h2", "http/1.1"] {
-        let server = Secure::start(Some(ours.server("shop", &[offered], true))).await;
-        let heard = run(&server, "https", &format!("tls: {{ ca: '{ca}' }}")).await;
-        assert_bad(&heard, &server, &["TLS", "http.tls.cert"]);
-        let own = format!("tls: {{ ca: '{ca}', cert: '{}', key: '{}' }}", ours.file("me.pem"), ours.file("me.key"));
-        let heard = run(&server, "https", &own).await;
-        let version = if offered == "h2" { Version::HTTP_2 } else { Version::HTTP_11 };
-        assert_good(&heard, &server, version);
-    }
-}
-
-#[tokio::test]
-async fn http2_goes_without_tls_where_it_is_known_and_nowhere_else() {
-    let server = Secure::start(None).await;
-    assert_good(&run(&server, "http", "version: '2'").await, &server, Version::HTTP_2);
-
-    let old = crate::server::Server::start(crate::server::Manners::Good).await;
-    let heard = start(&profile("version: '2'", "/"), &old.url()).await.hear_all().await;
-    heard.assert_whole();
-    assert_eq!((heard.ok(), heard.err() + heard.dropped()), (0, 30), "{:?}", heard.reasons());
-
-    // The other side speaks no TLS, or not the version that is asked for.
-    let heard = start(&profile("", "/"), &old.url().replace("http:", "https:")).await.hear_all().await;
-    heard.assert_whole();
-    assert_eq!(heard.ok(), 0);
-    assert!(heard.reasons().join("; ").contains("TLS"), "{:?}", heard.reasons());
-    let ours = Authority::new();
-    ours.certify("shop", &["127.0.0.1"], false);
-    for offered in [&["http/1.1"] as &[&str], &[]] {
-        let server = Secure::start(Some(ours.server("shop", offered, false))).await;
-        let http = format!("version: '2', tls: {{ ca: '{}' }}", ours.file("ca.pem"));
-        assert_bad(&run(&server, "https", &http).await, &server, &["TLS", "http.version"]);
-    }
-}
-
-#[tokio::test]
-async fn answers_that_are_too_large_or_never_come_fail_by_http2_as_well() {
-    let server = Secure::start(None).await;
-    let big = profile("version: '2', response_limit: 99999", "/big");
-    let heard = start(&big, &server.url("http")).await.hear_all().await;
-    heard.assert_whole();
-    assert_eq!(heard.ok(), 0);
-    assert!(heard.reasons().join("; ").contains("http.response_limit"), "{:?}", heard.reasons());
-    let fits = profile("version: '2', response_limit: 100000", "/big");
-    let heard = start(&fits, &server.url("http")).await.hear_all().await;
-    assert_eq!((heard.err(), heard.dropped()), (0, 0), "{:?}", heard.reasons());
-
-    let never = profile("version: '2'", "/never").replace("timeout: 20s", "timeout: 400ms");
-    let heard = start(&never, &server.url("http")).await.hear_all().await;
-    heard.assert_whole();
-    assert_eq!((heard.ok(), heard.pending()), (0, 0));
-    assert!(heard.hist_err().min() >= 399_000, "{}", heard.hist_err().min());
-    assert!(heard.reasons().join("; ").contains("timeout"), "{:?}", heard.reasons());
-}
-
-#[tokio::test]
-async fn a_tls_file_that_is_missing_or_wrong_is_named_before_anything_is_sent() {
-    let ours = Authority::new();
-    ours.certify("me", &["me"], false);
-    let server = Secure::start(None).await;
-    let key = ours.file("me.key");
-    for (tls, says) in [
-        ("ca: /no/such.pem".to_owned(), "http.tls.ca: /no/such.pem"),
-        (format!("ca: '{key}'"), "no certificate in it"),
-        (format!("cert: '{}', key: /no/such.key", ours.file("me.pem")), "http.tls.key: /no/such.key"),
-        (format!("cert: '{}', key: '{key}'", ours.file("ca.pem")), "not a certificate for the key"),
-    ] {
-        let heard = start(&profile(&format!("tls: {{ {tls} }}"), "/"), &server.url("https")).await.hear_all().await;
-        let why = heard.lost.unwrap();
-        assert!(why.contains(says), "`{says}` is missing from: {why}");
-        assert!(heard.lines.is_empty() && !why.contains("PRIVATE"));
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        self.accepting.abort();
     }
 }

@@ -76,6 +76,29 @@ fn every_key_of_a_scenario_is_explained() {
     assert!(missing.is_empty(), "docs/writing-scenarios.md does not mention {missing:?}");
 }
 
+/// Every key of a load profile has its place on their page.
+#[test]
+fn every_key_of_a_profile_is_explained() {
+    let schema: serde_json::Value = serde_json::from_str(&read("schema/profile.schema.json")).unwrap();
+    let page = read("docs/load-profiles.md");
+    let types = schema["$defs"].as_object().unwrap().values().chain([&schema]);
+    let keys = types.filter_map(|kind| kind["properties"].as_object()).flat_map(|keys| keys.keys());
+    let named = |key: &&String| {
+        page.contains(&format!("`{key}`")) || page.contains(&format!("{key}:")) || page.contains(&format!(" {key} "))
+    };
+    let missing: std::collections::BTreeSet<_> = keys.filter(|key| !named(key)).collect();
+    assert!(missing.is_empty(), "docs/load-profiles.md does not mention {missing:?}");
+}
+
+/// The whole profile on the page about them is one.
+#[test]
+fn the_profile_on_its_page_is_valid() {
+    let page = read("docs/load-profiles.md");
+    let blocks: Vec<_> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let whole = blocks.iter().find(|block| block.starts_with("simulacro_profile")).unwrap();
+    bundle::profile_text(&root().join("docs/example.yaml"), whole).unwrap_or_else(|problems| panic!("{problems}"));
+}
+
 /// Links and names of files in the papers lead to files.
 #[test]
 fn papers_lead_somewhere() {
@@ -113,7 +136,13 @@ fn decisions_are_numbered_without_a_gap() {
 #[test]
 fn schemas_are_current() {
     use simulacro::cli::schema::{SchemaOf, schema};
-    let all = [(SchemaOf::Scenario, "scenario"), (SchemaOf::Profile, "profile"), (SchemaOf::Result, "result")];
+    let all = [
+        (SchemaOf::Scenario, "scenario"),
+        (SchemaOf::Profile, "profile"),
+        (SchemaOf::Result, "result"),
+        (SchemaOf::Comparison, "comparison"),
+        (SchemaOf::Baseline, "baseline"),
+    ];
     for (of, name) in all {
         let mut made = Vec::new();
         schema(of, &mut made).unwrap();

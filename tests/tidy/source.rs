@@ -56,16 +56,17 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// Every Rust file of the crate and its tests, read once.
+/// Every Rust file of the crate, its tests and its benchmarks, read once.
 pub fn files() -> &'static [File] {
     static FILES: OnceLock<Vec<File>> = OnceLock::new();
     FILES.get_or_init(|| {
-        let paths = [walk("src", &[".rs"]), walk("tests", &[".rs"])].concat();
+        let paths = [walk("src", &[".rs"]), walk("tests", &[".rs"]), walk("benches", &[".rs"])].concat();
         let mut files: Vec<File> = paths.into_iter().map(|path| File::new(path.clone(), read(&path))).collect();
         let tests: BTreeSet<String> = files.iter().flat_map(|f| f.test_modules.clone()).collect();
         for file in &mut files {
             let below = |root: &String| file.path.starts_with(&format!("{}/", root.trim_end_matches(".rs")));
-            let test = file.path.starts_with("tests/") || tests.contains(&file.path) || tests.iter().any(below);
+            let apart = ["tests/", "benches/"].iter().any(|folder| file.path.starts_with(folder));
+            let test = apart || tests.contains(&file.path) || tests.iter().any(below);
             file.mark(test);
         }
         files

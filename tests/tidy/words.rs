@@ -169,7 +169,8 @@ fn no_file_knows_the_machine_it_was_written_on() {
 /// Every text that is written by hand.
 fn everything() -> Vec<(String, String)> {
     let ends = [".rs", ".md", ".yaml", ".yml", ".toml", ".html", ".css"];
-    let folders = ["src", "tests", "docs", "scenarios", "loadprofiles", ".github"].map(|f| walk(f, &ends)).concat();
+    let folders =
+        ["src", "tests", "benches", "docs", "scenarios", "loadprofiles", ".github"].map(|f| walk(f, &ends)).concat();
     let scripts = ["scripts", ".ci"].map(|f| walk(f, &[""])).concat();
     let top = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Cargo.toml", "deny.toml"].map(str::to_owned);
     folders.into_iter().chain(scripts).chain(top).map(|path| (path.clone(), read(&path))).collect()

@@ -27,6 +27,7 @@ fn plan(yaml: &str) -> Arc<Plan> {
         allow_commands: true,
         host: "test".into(),
         load: None,
+        retry_of: None,
     })
 }
 

@@ -112,6 +112,7 @@ fn plan() -> Plan {
         allow_commands: false,
         host: "host".into(),
         load: None,
+        retry_of: None,
     }
 }
 

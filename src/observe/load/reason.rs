@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::model::grpc::Code;
+
 /// Why a request failed, or did not leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -32,7 +34,7 @@ pub enum Reason {
     Unresolved,
     /// This process was so late that the latency would have been its own.
     TooLate,
-    /// The template's values made something that HTTP does not allow.
+    /// The template's values made something that HTTP does not allow, or a message that the gRPC method does not take.
     NotHttp,
     /// A data file has no row left.
     Exhausted,
@@ -112,7 +114,10 @@ impl fmt::Display for Reason {
             Reason::Protocol => f.write_str("the answer is not HTTP"),
             Reason::Tls => f.write_str("TLS could not be agreed on: certificate, name or version"),
             Reason::Status(status) => write!(f, "status {status}"),
-            Reason::Grpc(code) => write!(f, "gRPC status {code}"),
+            Reason::Grpc(code) => match Code::of(u32::from(*code)) {
+                Some(code) => write!(f, "gRPC status {code}"),
+                None => write!(f, "gRPC status {code}"),
+            },
             Reason::Check(check) => write!(f, "{check}"),
             Reason::TooLarge => f.write_str("the answer is larger than http.response_limit"),
             Reason::Dropped => {
@@ -121,7 +126,9 @@ impl fmt::Display for Reason {
             Reason::Local(code) => write!(f, "not sent: {}", io::Error::from_raw_os_error(*code)),
             Reason::Unresolved => f.write_str("not sent: the target's name could not be resolved"),
             Reason::TooLate => f.write_str("not sent: this machine was too busy to send it in time"),
-            Reason::NotHttp => f.write_str("not sent: its path or headers are not allowed in HTTP"),
+            Reason::NotHttp => {
+                f.write_str("not sent: its values made a path, header or gRPC message that is not allowed")
+            }
             Reason::Exhausted => f.write_str("not sent: a data file with `order: once` has no row left"),
             Reason::NoValue => f.write_str("not sent: a value from an earlier answer is missing"),
         }

@@ -23,7 +23,8 @@ pub struct Journey {
     /// the user.
     #[serde(default, alias = "onStart", skip_serializing_if = "Vec::is_empty")]
     pub on_start: Vec<Request>,
-    /// The requests, in order. A step that fails ends the pass when a later step needs a value from it.
+    /// The requests, in order. A pass ends at a step that needs a value which no answer gave; when that is the first
+    /// one, the user does its `on_start` again.
     pub steps: Vec<Request>,
     /// What each user does once at its end, such as logging out; left out when the load is stopped at once.
     #[serde(default, alias = "onStop", skip_serializing_if = "Vec::is_empty")]

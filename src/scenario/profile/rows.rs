@@ -42,7 +42,7 @@ impl DataFile {
         first.ok_or_else(|| self.wrong("it is empty: one JSON object a line is needed"))
     }
 
-    /// Reads all rows and gives `cell` the wanted fields of each, in the order of `wanted`; says how many rows there are.
+    /// Reads all rows and gives `cell` the wanted fields of each, in the order of `wanted`; says how many there are.
     ///
     /// # Errors
     /// When it cannot be read, has no rows, a row without a wanted field or, in CSV, with another number of fields than

@@ -225,8 +225,8 @@ impl Users {
         visit.to.is_some_and(|to| raw_now() >= self.stream.start.saturating_add(to))
     }
 
-    /// Takes steps in their order, up to one that needs what an earlier one should have given. A user that goes finishes
-    /// its pass within the grace, and the step at hand in any case.
+    /// Takes steps in their order, up to one that needs what an earlier one should have given. A user that goes
+    /// finishes its pass within the grace, and the step at hand in any case.
     async fn steps(&self, state: &mut State, steps: &[Step], visit: Visit) -> Course {
         let last = visit.to.is_none_or(|to| self.stream.crew.end() == Some(to));
         let grace = if last { i64::MAX } else { self.stream.crew.grace().as_nanos() as i64 };

@@ -36,6 +36,10 @@ use crate::scenario::profile::Request;
 use crate::timeline::load_line::Assignment;
 use crate::world;
 
+/// What a session begins with to write its requests into, in bytes; as much as is remembered as the size to allocate
+/// again, should a request be long under way. Larger requests make it grow.
+const SCRATCH: usize = 1024;
+
 /// Why a profile cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -112,7 +116,7 @@ impl Plan {
     fn rehearse(&self, request: &Prepared) -> Result<(), Reason> {
         let mut session = self.session();
         // Something stands for what answers will give, which nothing but a gRPC message could be too particular for.
-        session.taken.fill(Some("1".into()));
+        session.taken.fill(Some("/1".into()));
         if request.is_grpc() && request.needs_answers() {
             return Ok(());
         }
@@ -122,7 +126,9 @@ impl Plan {
     /// What a new user, or sender, has.
     pub fn session(&self) -> Session {
         let jar = self.cookies.as_ref().map(|base| Box::new(Jar::new(base)));
-        Session { taken: vec![None; self.slots], jar, scratch: BytesMut::new() }
+        let varies = self.cookies.is_some() || self.requests.iter().any(Prepared::varies);
+        let scratch = BytesMut::with_capacity(if varies { SCRATCH } else { 0 });
+        Session { taken: vec![None; self.slots], jar, scratch }
     }
 
     /// The request at a place.

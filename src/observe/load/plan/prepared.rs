@@ -1,5 +1,6 @@
 //! One request, ready to be rendered, and what is made of its answers.
 
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine;
@@ -20,7 +21,6 @@ use crate::observe::load::reason::{Check, Reason};
 use crate::scenario::profile::{Auth, MOST_BODY, Request, StatusCodes, read_small};
 
 /// One request, ready to be rendered.
-#[derive(Debug)]
 pub struct Prepared {
     /// The index of its name.
     pub name: u16,
@@ -54,13 +54,11 @@ pub struct Rendered {
     pub body: Bytes,
 }
 
-#[derive(Debug)]
 enum Path {
     Ready(PathAndQuery),
     Each(Text),
 }
 
-#[derive(Debug)]
 enum Header {
     Ready(HeaderValue),
     Each(Text),
@@ -68,10 +66,16 @@ enum Header {
     Basic(Text),
 }
 
-#[derive(Debug)]
 enum Body {
     Ready(Bytes),
     Each(Text),
+}
+
+/// Names it, and shows nothing of it: there may be secrets in it.
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prepared(name {}, {})", self.name, self.method)
+    }
 }
 
 impl Prepared {
@@ -139,6 +143,11 @@ impl Prepared {
     /// Whether it needs a value that no answer has given yet: then it cannot be sent.
     pub fn lacks(&self, session: &Session) -> bool {
         self.needs.iter().any(|slot| session.taken.get(*slot).is_none_or(Option::is_none))
+    }
+
+    /// Whether anything in it changes from request to request.
+    pub(super) fn varies(&self) -> bool {
+        self.texts().next().is_some()
     }
 
     /// Whether it needs values from answers at all.

@@ -8,7 +8,6 @@ use hyper::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use url::Url;
 
 /// What a user, or a sender, keeps from one answer to the next. Made by [`super::Plan::session`].
-#[derive(Debug)]
 pub struct Session {
     /// The values taken from answers, by their places.
     pub(super) taken: Vec<Option<Box<str>>>,
@@ -16,6 +15,13 @@ pub struct Session {
     pub(super) jar: Option<Box<Jar>>,
     /// Where requests are written. Once a request is answered its space is used again.
     pub(super) scratch: BytesMut,
+}
+
+/// Says how many values there are, and none of them: they are tokens as often as not.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({} values, {:?})", self.taken.iter().flatten().count(), self.jar)
+    }
 }
 
 impl Session {

@@ -8,7 +8,7 @@ use super::rows::Rows;
 use crate::observe::load::reason::Reason;
 
 /// A template made ready.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Text {
     pieces: Vec<Piece>,
     /// Whether there is a secret in it, or a value that may be one.
@@ -16,7 +16,6 @@ pub struct Text {
 }
 
 /// A piece of a text.
-#[derive(Debug)]
 pub enum Piece {
     /// What is the same each time.
     Text(String),
@@ -52,7 +51,6 @@ pub enum Piece {
 }
 
 /// Something by chance.
-#[derive(Debug)]
 pub enum Chance {
     /// A number of `span` numbers from `low` on; a span of 0 is all 2⁶⁴.
     Number {
@@ -89,9 +87,9 @@ impl Turn {
         Turn { seq: n, user: sender, iteration: n, row: n, chance: n }
     }
 
-    /// A step of a user's: `seq` is unique among the stream's requests, `iteration` counts the user's own passes, `pass`
-    /// those of all users and is the number of the row that the pass has. Chances follow from user and iteration, so
-    /// that a user does the same things whatever the others do.
+    /// A step of a user's: `seq` is unique among the stream's requests, `iteration` counts the user's own passes,
+    /// `pass` those of all users and is the number of the row that the pass has. Chances follow from user and iteration,
+    /// so that a user does the same things whatever the others do.
     pub fn of_user(seq: u64, user: u64, iteration: u64, pass: u64) -> Turn {
         Turn { seq, user, iteration, row: pass, chance: mix(user) ^ iteration }
     }
