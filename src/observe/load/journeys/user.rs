@@ -255,7 +255,8 @@ impl Users {
         let began = raw_now();
         let outcome = self.send(state, step.place, began).await;
         stream.shard.finish(ticket, outcome, raw_now());
-        if matches!(outcome, Outcome::Bad(reason) if reason.calls_for_rest()) {
+        // What was not sent took no time either.
+        if matches!(outcome, Outcome::Bad(reason) if reason.calls_for_rest() || reason.is_ours()) {
             sleep(BACK_OFF).await;
         }
         if let Some(WaitTime { min, max }) = step.think {

@@ -88,8 +88,8 @@ impl Turn {
     }
 
     /// A step of a user's: `seq` is unique among the stream's requests, `iteration` counts the user's own passes,
-    /// `pass` those of all users and is the number of the row that the pass has. Chances follow from user and iteration,
-    /// so that a user does the same things whatever the others do.
+    /// `pass` those of all users and is the number of the row that the pass has. Chances follow from user and
+    /// iteration, so that a user does the same things whatever the others do.
     pub fn of_user(seq: u64, user: u64, iteration: u64, pass: u64) -> Turn {
         Turn { seq, user, iteration, row: pass, chance: mix(user) ^ iteration }
     }
