@@ -48,14 +48,7 @@ pub(super) fn mark(what: &EventKind) -> Option<(String, Tone)> {
             SignalState::Bad => ("recovery signal is bad".into(), Tone::Breach),
             SignalState::Blind => ("recovery signal cannot be seen".into(), Tone::Inconclusive),
         },
-        EventKind::Threshold { threshold, held, measured } => {
-            let (word, tone) = match held {
-                Some(true) => ("holds", Tone::Pass),
-                Some(false) => ("is missed", Tone::Breach),
-                None => ("cannot be told", Tone::Inconclusive),
-            };
-            (format!("threshold `{threshold}` {word}: {measured}"), tone)
-        }
+        EventKind::Threshold { threshold, held, measured } => threshold_mark(threshold, *held, measured),
         EventKind::Search { stream, mark } => {
             let (text, tone) = search_mark(mark);
             (format!("search of {stream}: {text}"), tone)
@@ -101,6 +94,15 @@ pub(super) fn mark(what: &EventKind) -> Option<(String, Tone)> {
         EventKind::Probe { .. } | EventKind::Ledger { .. } => return None,
         EventKind::LoadReady { .. } | EventKind::Load { .. } | EventKind::LoadEnd { .. } => return None,
     })
+}
+
+fn threshold_mark(threshold: &str, held: Option<bool>, measured: &str) -> (String, Tone) {
+    let (word, tone) = match held {
+        Some(true) => ("holds", Tone::Pass),
+        Some(false) => ("is missed", Tone::Breach),
+        None => ("cannot be told", Tone::Inconclusive),
+    };
+    (format!("threshold `{threshold}` {word}: {measured}"), tone)
 }
 
 fn search_mark(mark: &SearchMark) -> (String, Tone) {

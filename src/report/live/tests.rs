@@ -176,7 +176,7 @@ fn a_load_alone_shows_each_stream_and_its_thresholds() {
     events.iter().for_each(|event| live.on(event));
     let text = out.text();
     for line in [
-        "browse: warm, 17%, 100/s asked, 100/s started, 0 in flight, 100 ok, 0 failed, p50",
+        "browse: warm, 18%, 100/s asked, 100/s started, 0 in flight, 100 ok, 0 failed, p50",
         "buy: 100/s asked",
         "✓ p95 < 1s",
         "threshold `p95 < 1s` is missed, stopping at once: p95 2 s",
