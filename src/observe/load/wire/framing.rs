@@ -101,7 +101,8 @@ mod tests {
     fn of(head: &str, method: Method) -> Result<Framing, Reason> {
         let mut headers = [httparse::EMPTY_HEADER; 16];
         let mut parsed = httparse::Response::new(&mut headers);
-        parsed.parse(format!("{head}\r\n\r\n").as_bytes()).unwrap();
+        let text = format!("{head}\r\n\r\n");
+        parsed.parse(text.as_bytes()).unwrap();
         Framing::of(&parsed, &method)
     }
 
