@@ -1,5 +1,7 @@
 //! Prints what the timeline of an hour costs: 10 request names, 10 windows a second, 500 requests a second, a probe at
 //! 100 looks a second, one outage. `cargo run --release --example fold_hour`.
+//!
+//! With `-- load 8`: eight hours of a load alone at 1,000 requests a second, hour by hour.
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,8 @@ const SCENARIO: &str = r#"{
   "objectives": {"rto": {"max": "5s"}, "slo": {"baseline": {"p99": "< 400ms"}}}
 }"#;
 
+const SOAK: &str = r#"{"name": "soak", "load": [{"name": "steady", "profile": "p", "base_url": "u"}]}"#;
+
 const PROFILE: &str = "{simulacro_profile: 1, name: steady, constant_arrival_rate: {rate: 500}, \
      requests: [{name: list, path: /}]}";
 
@@ -30,8 +34,14 @@ const SECONDS: u64 = 3_600;
 const DOWN: std::ops::Range<i64> = 600_000..604_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let plan = plan()?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     let texts = histograms()?;
+    if let [what, hours] = arguments.as_slice()
+        && what == "load"
+    {
+        return soak(&texts, hours.parse()?);
+    }
+    let plan = plan()?;
     let begun = Instant::now();
     let count = play(&texts, |_| ());
     let making = begun.elapsed();
@@ -72,6 +82,45 @@ fn plan() -> Result<Plan, Box<dyn std::error::Error>> {
         load: None,
         retry_of: None,
     })
+}
+
+/// A load alone: 10 names, 100 requests in each window, by the hour.
+fn soak(texts: &[String], hours: u64) -> Result<(), Box<dyn std::error::Error>> {
+    let mut plan = plan()?;
+    plan.scenario = serde_json::from_str(SOAK)?;
+    plan.load = Some(serde_json::from_str(r#"{"profile": "steady", "thresholds": ["p99 < 400ms", "list.p99 < 1s"]}"#)?);
+    let mut timeline = Timeline::new(&plan);
+    let mut seq = 0;
+    for window in 0..hours * 36_000 {
+        for name in 0..10 {
+            // Two lines of five requests make ten of each name, so a hundred in all.
+            for part in 0..2 {
+                let mut line = told(seq, window, name, texts);
+                line.hist_service.clone_from(&line.hist_ok);
+                line.later = Some(vec![(1, 1)]);
+                line.is_final = part == 1;
+                let what = EventKind::Load { stream: "steady".parse()?, line: Box::new(line) };
+                timeline.push(&Event { seq, at: Offset::from_millis(window as i64 * 100 + 150), what });
+                seq += 1;
+            }
+        }
+        if (window + 1) % 36_000 == 0 {
+            let hour = (window + 1) / 36_000;
+            println!("after {hour} h: timeline {:.1} MB, peak memory {}", timeline.heap() as f64 / 1e6, peak());
+        }
+    }
+    let what = EventKind::LoadEnd { stream: "steady".parse()? };
+    let at = Offset::from_millis(hours as i64 * 3_600_000 + 200);
+    timeline.push(&Event { seq, at, what });
+    let what = EventKind::End { reason: EndReason::Completed, remaining: Vec::new() };
+    timeline.push(&Event { seq: seq + 1, at, what });
+    let result = simulacro::judge::conclude(&plan, &timeline);
+    println!("{}", result.end.summary);
+    println!("with its result: peak memory {}", peak());
+    println!("result.json {:.1} MB", serde_json::to_string(&result)?.len() as f64 / 1e6);
+    let log: usize = timeline.interval_histograms().map(|(.., hist)| hist.encode().len() + 60).sum();
+    println!("latency.hlog {:.1} MB, peak memory {}", log as f64 / 1e6, peak());
+    Ok(())
 }
 
 /// A thousand different histograms of five requests each.

@@ -4,8 +4,6 @@
 //! server's own is a list: for each request the time at which its answer left, less the time at which it was meant to
 //! start, which the schedule of a constant rate says exactly. Both are of the same monotonic clock.
 
-use simulacro::observe::load::pacer::Pacer;
-
 use crate::Failure;
 use crate::machine::{busy, rounds, seconds, setting};
 use crate::peers::oha_latencies;
@@ -32,8 +30,9 @@ fn profile(rate: u32, seconds: u64) -> String {
 
 /// The latencies that the server's books say, in microseconds, sorted.
 fn booked(answered: &[Answered], rate: u32, start: i64) -> Vec<f64> {
-    let pacer = Pacer::new(rate, SECOND as u64);
-    let latency = |one: &Answered| (one.answered - start - pacer.due(one.n)) as f64 / 1000.0;
+    // Reckoned here and not by the program that is measured.
+    let due = |n: u64| start + (n as i128 * i128::from(SECOND) / i128::from(rate)) as i64;
+    let latency = |one: &Answered| (one.answered - due(one.n)) as f64 / 1000.0;
     let mut all: Vec<f64> = answered.iter().map(latency).collect();
     all.sort_by(f64::total_cmp);
     all

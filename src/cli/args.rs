@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::compare::Metric;
-use crate::model::{Name, Ratio};
+use crate::model::{HumanDuration, Name, Ratio};
 
 /// Chaos and disaster-recovery drills: faults, load, recovery time, data loss and restore proof on one clock.
 #[derive(Debug, Parser)]
@@ -23,6 +23,8 @@ pub enum Verb {
     Demo(DemoArgs),
     /// Run drills.
     Run(RunArgs),
+    /// Drive load alone, as a release gate.
+    Load(LoadArgs),
     /// Validate scenarios and load profiles: all problems at once, each with its line.
     Check(CheckArgs),
     /// Show what would happen to which targets; touches nothing.
@@ -113,6 +115,23 @@ pub struct RunArgs {
     /// first.
     #[arg(long, env = "SIMULACRO_RETRY_INCONCLUSIVE")]
     pub retry_inconclusive: bool,
+}
+
+/// `simulacro load`
+#[derive(Debug, Args)]
+pub struct LoadArgs {
+    /// Load profiles, driven one after the other; the exit code is that of the first that did not pass.
+    #[arg(required = true)]
+    pub profiles: Vec<PathBuf>,
+    /// Where the paths begin, instead of what the profile says; may hold `${env:NAME}`.
+    #[arg(long, value_name = "URL", env = "SIMULACRO_BASE_URL")]
+    pub base_url: Option<String>,
+    /// How long constant rates and users go on, instead of what the profile says.
+    #[arg(long, value_name = "DURATION", env = "SIMULACRO_DURATION")]
+    pub duration: Option<HumanDuration>,
+    /// What every run takes.
+    #[command(flatten)]
+    pub options: RunOptions,
 }
 
 /// `simulacro demo`

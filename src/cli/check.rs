@@ -100,9 +100,21 @@ pub fn report(checked: &Checked, json: bool, look: Option<Look>, out: &mut dyn W
     writeln!(out, "{files} checked: {}", show::count(&checked.problems))
 }
 
+/// Keys that only load profiles have.
+const PROFILE: [&str; 9] = [
+    "simulacro_profile",
+    "constant_arrival_rate",
+    "ramping_arrival_rate",
+    "breakpoint",
+    "constant_vus",
+    "ramping_vus",
+    "per_vu_iterations",
+    "requests",
+    "journeys",
+];
+
 /// Whether a text is a scenario or a load profile, by its keys.
 pub fn kind(text: &str) -> FileKind {
-    const PROFILE: [&str; 5] = ["simulacro_profile", "constant_arrival_rate", "constant_vus", "requests", "journeys"];
     match parse(text) {
         Ok((root, _)) if PROFILE.iter().any(|key| root.get(key).is_some()) => FileKind::Profile,
         _ => FileKind::Scenario,
@@ -112,18 +124,8 @@ pub fn kind(text: &str) -> FileKind {
 /// Whether a file found in a folder is meant for this program. One that is no YAML at all is: better a problem too
 /// many.
 fn is_ours(text: &str) -> bool {
-    const MARKS: [&str; 9] = [
-        "simulacro",
-        "simulacro_profile",
-        "constant_arrival_rate",
-        "constant_vus",
-        "faults",
-        "objectives",
-        "recovery_signal",
-        "probes",
-        "backups",
-    ];
-    parse(text).map_or(true, |(root, _)| MARKS.iter().any(|key| root.get(key).is_some()))
+    const MARKS: [&str; 6] = ["simulacro", "faults", "objectives", "recovery_signal", "probes", "backups"];
+    parse(text).map_or(true, |(root, _)| MARKS.iter().chain(&PROFILE).any(|key| root.get(key).is_some()))
 }
 
 fn variables(text: &str) -> Vec<String> {

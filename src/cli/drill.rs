@@ -4,28 +4,21 @@
 //! that could harm. On the way out: reports, the journal's copy, the watchdog's orderly end, and last the lock.
 
 use std::fs;
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use indicatif::ProgressDrawTarget;
-
 use super::exit::Exit;
-use super::{report, terminal};
+use super::{run_folder, signals};
 use crate::backup::HostBackups;
 use crate::clock::Clock;
-use crate::engine::recorder::{EventFile, Nowhere};
+use crate::engine::recorder::Nowhere;
 use crate::engine::watchdog::{self, Beater, Watchdog};
-use crate::engine::{Canceller, Engine, Finished, Recorder, Switch, canceller, recover};
+use crate::engine::{Engine, Finished, Switch, canceller, recover};
 use crate::judge;
-use crate::report::hlog::{Interval, hlog};
-use crate::report::live::Live;
 use crate::result::RunResult;
 use crate::safety::{Header, Journal, Lock, Place, Role, RunDir, StateDir, this_process};
 use crate::scenario::guard::Environment;
 use crate::scenario::plan::Plan;
-use crate::timeline::Timeline;
-use crate::timeline::event::EventSink;
 use crate::timeline::ledger::Shape;
 use crate::world::host;
 use crate::world::operator::Terminal;
@@ -83,11 +76,7 @@ struct Prepared {
 
 impl Prepared {
     fn new(plan: &Plan, state: &StateDir) -> Result<Self, String> {
-        let dir = &plan.dir;
-        fs::create_dir_all(dir).map_err(|e| format!("the run's folder {} cannot be made: {e}", dir.display()))?;
-        let json = serde_json::to_vec_pretty(plan).map_err(|e| format!("the plan cannot be written: {e}"))?;
-        let file = dir.join("plan.json");
-        fs::write(&file, json).map_err(|e| format!("{} cannot be written: {e}", file.display()))?;
+        run_folder::create(plan)?;
         let folder = state.create_run(&plan.run).map_err(|e| e.to_string())?;
         let header = Header {
             run: plan.run.clone(),
@@ -154,51 +143,24 @@ async fn drill(
     let shape = plan.scenario.ledger.as_ref().map(|ledger| Shape::of(ledger, &plan.run));
     let backups = Arc::new(HostBackups::new(clock, shape));
     let world = host::connect(clock, backups, Arc::new(Terminal));
-    let keep = EventFile::create(&plan.dir.join("events.jsonl"))
-        .map_err(|e| format!("events cannot be kept in {}: {e}", plan.dir.display()))?;
-    let recorder = Recorder::new(clock, Timeline::new(&plan), Box::new(keep), live(&plan, show));
+    let recorder = run_folder::recorder(&plan, clock, show)?;
     let (cancel, listener) = canceller();
-    let signals = tokio::spawn(listen(cancel, journal_path));
+    // Third signal: say where the journal is, and leave; the watchdog does the rest.
+    let leave = move || {
+        eprintln!("left in a hurry; what is not undone stands in {}: run `simulacro recover`", journal_path.display());
+        Exit::UndoIncomplete
+    };
+    let signals = tokio::spawn(signals::listen(cancel, leave));
     let finished = Engine { plan, world, journal, switch, recorder }.run(listener).await;
     signals.abort();
     Ok(finished)
-}
-
-fn live(plan: &Plan, show: Show) -> Box<dyn EventSink> {
-    if io::stderr().is_terminal() && !show.plain {
-        return Box::new(Live::terminal(plan, ProgressDrawTarget::stderr(), terminal::colour()));
-    }
-    Box::new(Live::log(plan, Box::new(io::stderr())))
-}
-
-/// First signal: stop adding harm, undo, judge what there is. Second: undo now. Third: say where the journal is, and
-/// leave; the watchdog does the rest.
-async fn listen(cancel: Canceller, journal: PathBuf) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let [Ok(mut int), Ok(mut term), Ok(mut hup)] = kinds.map(signal) else {
-        eprintln!("signals cannot be heard: end this drill with `kill -9`, the watchdog will undo");
-        return;
-    };
-    for count in 1.. {
-        let by = tokio::select! {
-            _ = int.recv() => "SIGINT",
-            _ = term.recv() => "SIGTERM",
-            _ = hup.recv() => "SIGHUP",
-        };
-        if count > 2 {
-            eprintln!("left in a hurry; what is not undone stands in {}: run `simulacro recover`", journal.display());
-            std::process::exit(i32::from(Exit::UndoIncomplete.code()));
-        }
-        cancel.more(by);
-    }
 }
 
 /// From what happened to what is said about it.
 fn conclude(plan: &Plan, finished: Finished, folder: &RunDir) -> Over {
     let result = judge::conclude(plan, &finished.timeline);
     let mut exit = Exit::Run(result.end.exit_code);
-    let written = write(plan, &result, &finished.timeline, folder);
+    let written = run_folder::write(plan, &result, &finished.timeline, Some(folder));
     if let Some(why) = finished.recorder_failed.or_else(|| written.err()) {
         eprintln!("the result could not be written to {}: {why}", plan.dir.display());
         if finished.remaining.is_empty() {
@@ -206,31 +168,6 @@ fn conclude(plan: &Plan, finished: Finished, folder: &RunDir) -> Over {
         }
     }
     Over::Ran(Box::new(result), exit)
-}
-
-/// Writes everything that is made after a run: the result first, because every report can be made from it again; the
-/// sums last.
-fn write(plan: &Plan, result: &RunResult, timeline: &Timeline, folder: &RunDir) -> Result<(), String> {
-    let dir = &plan.dir;
-    let reports = report::write_all(dir, result).map_err(|e| e.to_string());
-    let log = latency_log(timeline)
-        .and_then(|text| fs::write(dir.join("latency.hlog"), text).map_err(|e| format!("latency.hlog: {e}")));
-    let journal = folder.copy_journal(dir).map_err(|e| format!("undo.jsonl: {e}"));
-    let sums = report::seal(dir).map_err(|e| e.to_string());
-    reports.and(log).and(journal).and(sums)
-}
-
-fn latency_log(timeline: &Timeline) -> Result<String, String> {
-    let seconds = timeline.interval_histograms();
-    let encoded: Vec<String> = seconds.iter().map(|(.., hist)| hist.encode()).collect();
-    let intervals = seconds.iter().zip(&encoded).map(|((stream, start, length, _), histogram)| Interval {
-        tag: stream.as_str(),
-        start: *start,
-        length: *length,
-        histogram,
-    });
-    let started = timeline.started_epoch_seconds().unwrap_or_default();
-    hlog(intervals, started).map_err(|e| e.to_string())
 }
 
 /// Runs a drill in a simulated world, on a clock that does not wait, and writes nothing.

@@ -10,12 +10,15 @@ pub mod exit;
 pub mod faults;
 pub mod init;
 mod judge;
+mod load;
 mod plan;
 mod recover;
 pub mod report;
 mod run;
+mod run_folder;
 pub mod schema;
 pub mod show;
+mod signals;
 mod terminal;
 
 use std::io;
@@ -43,6 +46,7 @@ fn run_verb(verb: Verb) -> Exit {
     match verb {
         Verb::Demo(args) => demo::demo(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Load(args) => load::load(&args),
         Verb::Plan(args) => plan::plan(&args),
         Verb::Recover(args) => recover::recover(&args),
         Verb::Report(args) => report::report(&args),

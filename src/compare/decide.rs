@@ -14,6 +14,9 @@ use super::{
 };
 use crate::timeline::latency::HIGHEST_US;
 
+/// Why a row of a run in doubt cannot be told; the notes say more.
+const IN_DOUBT: &str = "in doubt: see the notes";
+
 /// More runs than this are not recommended to anybody.
 const MANY: f64 = 50.0;
 
@@ -31,10 +34,8 @@ pub(super) fn conclude(
     let better = holm(&lower);
     for (n, row) in rows.iter_mut().enumerate() {
         (row.verdict, row.why) = one(row, worse[n], better[n], options);
-        if let Some(doubt) = doubt(base, row).or_else(|| doubt(run, row)) {
-            (row.verdict, row.why) = (Change::CannotTell, doubt);
-        }
     }
+    let doubts = doubts(base, run, &mut rows);
     let told = |row: &Row| too_few_to_say_none(row, options).map_or(Ok(()), Err);
     rows.retain(|row| match told(row) {
         Ok(()) => true,
@@ -50,7 +51,7 @@ pub(super) fn conclude(
         program: env!("CARGO_PKG_VERSION").into(),
         verdict,
         exit_code: verdict.exit_code(),
-        summary: summary(verdict, &rows),
+        summary: summary(verdict, &rows, &doubts),
         scenario: run[0].scenario.clone(),
         span: span.to_owned(),
         effect: options.effect,
@@ -59,7 +60,7 @@ pub(super) fn conclude(
         seed: options.seed,
         base: side(base),
         run: side(run),
-        notes: notes(base, run, &rows),
+        notes: doubts.into_iter().chain(notes(base, run, &rows)).collect(),
         rows,
         skipped,
         differences,
@@ -139,15 +140,27 @@ fn undecided(row: &Row, effect: f64) -> String {
 fn too_few_to_say_none(row: &Row, options: &Options) -> Option<String> {
     let needed = (3.0 / options.error_effect).ceil();
     let fewest = row.samples.0.min(row.samples.1);
-    (row.metric == Metric::ErrorRate && row.verdict == Change::CannotTell && (fewest as f64) < needed).then(|| {
+    let doubted = row.why == IN_DOUBT;
+    let unclear = row.metric == Metric::ErrorRate && row.verdict == Change::CannotTell && !doubted;
+    (unclear && (fewest as f64) < needed).then(|| {
         format!("too few requests to tell a change of {}: {fewest} of {needed}", percent(options.error_effect))
     })
 }
 
-/// Why the runs of a side may not decide a row.
-fn doubt(side: &[RunSample], row: &Row) -> Option<String> {
-    let of_stream = |run: &RunSample| run.streams.iter().find(|s| s.name == row.stream).and_then(|s| s.doubt.clone());
-    side.iter().find_map(|run| run.doubt.clone().or_else(|| of_stream(run)))
+/// Why some runs may not decide anything, each once; the rows that they would decide cannot be told.
+fn doubts(base: &[RunSample], run: &[RunSample], rows: &mut [Row]) -> Vec<String> {
+    let mut doubts: Vec<String> = Vec::new();
+    for run in base.iter().chain(run) {
+        let of_streams = run.streams.iter().filter_map(|stream| Some((Some(&stream.name), stream.doubt.as_ref()?)));
+        for (stream, doubt) in run.doubt.as_ref().map(|doubt| (None, doubt)).into_iter().chain(of_streams) {
+            let mut meant = rows.iter_mut().filter(|row| stream.is_none_or(|name| row.stream == *name)).peekable();
+            if meant.peek().is_some() && !doubts.contains(doubt) {
+                doubts.push(doubt.clone());
+            }
+            meant.for_each(|row| (row.verdict, row.why) = (Change::CannotTell, IN_DOUBT.into()));
+        }
+    }
+    doubts
 }
 
 /// A single request name can make it worse. That it cannot be told counts only where names were asked for: the row of
@@ -164,7 +177,7 @@ fn overall(rows: &[Row], unseen: bool, requests: bool) -> Change {
     }
 }
 
-fn summary(verdict: Change, rows: &[Row]) -> String {
+fn summary(verdict: Change, rows: &[Row], doubts: &[String]) -> String {
     let of: Vec<&Row> = rows.iter().filter(|row| row.verdict == verdict).collect();
     let more = if of.len() > 1 { format!(" (and {} more)", of.len() - 1) } else { String::new() };
     let first = of.first().map(|row| named(row));
@@ -176,6 +189,7 @@ fn summary(verdict: Change, rows: &[Row]) -> String {
         }
         (_, None) if rows.is_empty() => "Cannot tell: nothing could be compared.".into(),
         (_, None) => "Cannot tell: a stream of BASE could not be compared.".into(),
+        (Change::CannotTell, Some(_)) if !doubts.is_empty() => format!("Cannot tell: {}.", doubts.join("; ")),
         (Change::CannotTell, Some(first)) => format!("Cannot tell: {first}{more}: {}.", of[0].why),
         (Change::Better, Some(first)) => format!("Better: {first}{more}."),
         (Change::Worse, Some(first)) => format!("Worse: {first}{more}."),

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Name, RunId};
 use crate::timeline::latency::HistError;
-use crate::timeline::query::needed;
+use crate::timeline::sample::needed;
 use sample::{RowSample, RunSample, StreamSample};
 use side::Side;
 
@@ -27,7 +27,8 @@ pub use differ::{Difference, Differs};
 
 /// A change in words: `+12 %`, of the share of failures `+0.4 points`.
 pub fn signed(metric: Metric, change: f64) -> String {
-    let percent = change * 100.0;
+    // Nothing has no sign.
+    let percent = if change.abs() < 5e-5 { 0.0 } else { change * 100.0 };
     let digits = if percent.abs() < 9.95 { 1 } else { 0 };
     match metric {
         Metric::ErrorRate => format!("{percent:+.2} points"),

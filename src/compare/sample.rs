@@ -157,6 +157,11 @@ fn stream(result: &RunResult, info: &StreamInfo, span: &str, rows: &[&LatencyRow
     let starved = (not_sent as f64 > NOT_SENT * asked as f64).then(|| {
         format!("{not_sent} requests of {} were not sent in run {}, for reasons on our side", info.name, result.run.id)
     });
+    let told = |row: &RowSample| row.hist().map_or(0, |hist| hist.total());
+    let missing = rows.iter().find(|row| told(row) != row.ok).map(|row| {
+        let (told, ok) = (told(row), row.ok);
+        format!("{} has {told} latencies of {ok} successes in run {}", info.name, result.run.id)
+    });
     let mut design_effects =
         whole.map_or_else(BTreeMap::new, |row| blocks::design_effects(result, info, span, row, log));
     design_effects.retain(|_, effect| *effect > 1.0);
@@ -164,7 +169,7 @@ fn stream(result: &RunResult, info: &StreamInfo, span: &str, rows: &[&LatencyRow
         name: info.name.clone(),
         kind: info.kind,
         asked_rate: info.asked_rate,
-        doubt: lost.or(starved),
+        doubt: lost.or(starved).or(missing),
         design_effects,
         rows,
     }

@@ -8,6 +8,7 @@ pub mod conductor;
 mod fault_task;
 mod guards;
 mod inbox;
+mod load_run;
 mod observers;
 mod preflight;
 pub mod reach;
@@ -25,5 +26,6 @@ pub mod watchdog;
 mod scripted;
 
 pub use inbox::{CancelLevel, Canceller, canceller};
+pub use load_run::LoadEngine;
 pub use recorder::Recorder;
 pub use run::{Engine, Finished, Switch};

@@ -17,6 +17,7 @@ use super::revert::revert_all;
 use super::tasks::{Doing, Tasks};
 use super::verify::{self, TakenSoFar};
 use super::{preflight, steps};
+use crate::clock::Clock;
 use crate::model::Offset;
 use crate::safety::Journal;
 use crate::scenario::phases::Phase;
@@ -33,7 +34,7 @@ const BEAT_EVERY: Duration = Duration::from_millis(500);
 /// Time a service gets to end before it is killed.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 /// Longest time for everything that observes to report what is left.
-const DRAIN_WITHIN: Duration = Duration::from_secs(15);
+pub(super) const DRAIN_WITHIN: Duration = Duration::from_secs(15);
 
 /// The dead man's switch, as the engine sees it.
 pub trait Switch: Send {
@@ -251,7 +252,7 @@ impl Run {
     fn on_input(&mut self, input: Input) {
         match input {
             Input::Event(what) => self.record(what),
-            Input::Worker(report) => self.record(worker_event(report)),
+            Input::Worker(report) => self.record(worker_event(report, &self.engine.world.clock)),
             Input::Service(notice) => self.record(service_event(notice)),
             Input::Ready(Ok(observers)) => {
                 self.observers = Some(*observers);
@@ -413,10 +414,14 @@ impl Run {
     }
 }
 
-fn worker_event(report: WorkerReport) -> EventKind {
+/// What a load worker said, as an event.
+pub(super) fn worker_event(report: WorkerReport, clock: &Clock) -> EventKind {
     let stream = report.stream;
     match report.said {
-        WorkerSaid::Line(WorkerLine::Hello(hello)) => EventKind::LoadReady { stream, hello },
+        WorkerSaid::Line(WorkerLine::Hello(hello)) => {
+            let from = Some(clock.offset_of_raw(hello.start));
+            EventKind::LoadReady { stream, hello, from }
+        }
         WorkerSaid::Line(WorkerLine::Window(line)) => EventKind::Load { stream, line },
         WorkerSaid::Line(WorkerLine::End(_)) => EventKind::LoadEnd { stream },
         WorkerSaid::Lost(why) => EventKind::LoadLost { stream, why },

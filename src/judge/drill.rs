@@ -9,14 +9,12 @@ use crate::scenario::fault::Impact;
 use crate::scenario::phases::Phase;
 use crate::scenario::plan::Plan;
 use crate::timeline::event::{EndReason, SignalState};
+use crate::timeline::gate::RATE_SHARE;
 use crate::timeline::load::LoadTrack;
 use crate::timeline::query::count;
 use crate::timeline::{FaultTrack, Timeline};
 
-/// Least share of the asked rate that the baseline must have seen.
-const RATE_SHARE: f64 = 0.95;
-
-/// One part for each fault and each load stream, and one for a drill that could not go on.
+/// One part for each fault and each load stream.
 pub(super) fn judge(plan: &Plan, timeline: &Timeline) -> Vec<Part> {
     let (best, worst) = (outages(plan, timeline, BlindAs::Good), outages(plan, timeline, BlindAs::Bad));
     let faults = plan.scenario.faults.iter().zip(&timeline.faults).enumerate();
@@ -38,14 +36,17 @@ pub(super) fn judge(plan: &Plan, timeline: &Timeline) -> Vec<Part> {
                 .rule(Outcome::Inconclusive, "nothing was heard of the stream"),
         }
     }));
-    if let Some((EndReason::Failed { why }, _)) = &timeline.end {
-        parts.push(part(Objective::Drill, "run", "goes on to its end").rule(Outcome::Inconclusive, why));
-    }
-    if timeline.end.is_none() {
-        let why = "the run's last event is missing: it was cut off, or its record was";
-        parts.push(part(Objective::Drill, "run", "goes on to its end").rule(Outcome::Inconclusive, why));
-    }
     parts
+}
+
+/// A part for a run that could not go on, or whose record ends too early.
+pub(super) fn ending(timeline: &Timeline) -> Option<Part> {
+    let why = match &timeline.end {
+        Some((EndReason::Failed { why }, _)) => why,
+        Some(_) => return None,
+        None => "the run's last event is missing: it was cut off, or its record was",
+    };
+    Some(part(Objective::Drill, "run", "goes on to its end").rule(Outcome::Inconclusive, why))
 }
 
 fn measured(track: &FaultTrack) -> String {

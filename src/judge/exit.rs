@@ -24,14 +24,18 @@ pub(super) fn code(verdict: &Verdict, reason: Option<&EndReason>, remaining: &[S
     }
 }
 
-/// One sentence on the run.
-pub(super) fn sentence(verdict: &Verdict, reason: Option<&EndReason>, remaining: &[String]) -> String {
+/// One sentence on the run; `load`: it was a load alone.
+pub(super) fn sentence(verdict: &Verdict, reason: Option<&EndReason>, remaining: &[String], load: bool) -> String {
     if !remaining.is_empty() {
         return format!("Undo is incomplete, a fault may remain: {}.", remaining.join("; "));
     }
     let stopped = match reason {
+        Some(EndReason::Refused { why }) if load => return format!("Refused, nothing was sent: {why}."),
         Some(EndReason::Refused { why }) => return format!("Refused, nothing was touched: {why}."),
         Some(EndReason::NotSteady) => return not_steady(verdict),
+        Some(EndReason::Guard) if load => "Stopped by a threshold. ",
+        Some(EndReason::Cancelled) if load => "Stopped by the operator or a signal. ",
+        Some(EndReason::Failed { .. }) if load => "The load could not go on. ",
         Some(EndReason::Guard) => "Stopped by a guard and healed. ",
         Some(EndReason::Cancelled) => "Stopped by the operator or a signal and healed. ",
         Some(EndReason::Failed { .. }) => "The drill could not go on and was healed. ",

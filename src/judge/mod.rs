@@ -2,9 +2,13 @@
 //!
 //! Every rule of `docs/measurement.md` has its place here, and a test of its name in `tests/`.
 
+mod budget;
 mod drill;
 mod exit;
+mod latency;
 mod ledger;
+mod level;
+mod load;
 mod outages;
 mod part;
 mod restores;
@@ -29,11 +33,15 @@ pub use outages::{BlindAs, Outage, outages};
 pub fn judge(objectives: &Objectives, plan: &Plan, timeline: &Timeline) -> Verdict {
     let own = *objectives == plan.scenario.objectives;
     let mut parts = steady::judge(plan, timeline);
-    parts.extend(drill::judge(plan, timeline));
+    match &plan.load {
+        Some(load) => parts.extend(load::judge(load, plan, timeline)),
+        None => parts.extend(drill::judge(plan, timeline)),
+    }
+    parts.extend(drill::ending(timeline));
     parts.extend(rto::judge(&objectives.rto, plan, timeline));
     parts.extend(rpo::judge(&objectives.rpo, plan, timeline));
     parts.extend(restores::judge(&objectives.restore, plan, timeline));
-    parts.extend(slo::judge(&objectives.slo, plan, timeline));
+    parts.extend(slo::judge(&objectives.slo, timeline));
     Verdict {
         outcome: Outcome::worst(parts.iter().map(|part| part.outcome)),
         parts,

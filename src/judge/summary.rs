@@ -1,25 +1,24 @@
 //! The result of a run: everything that reports need, out of the timeline.
 
+use super::latency::{self, rounded};
 use super::outages::{BlindAs, Outage, outages};
-use super::{drill, exit, ledger};
+use super::{budget, drill, exit, ledger};
 use crate::model::{Delta, Name, Offset};
-use crate::result::latency::{LatencyRow, LatencyTable};
 use crate::result::{
-    Bounds, EndInfo, FaultInfo, Latency, Note, OutageInfo, PhaseInfo, RunInfo, RunResult, StepInfo, StreamInfo,
-    StreamKind, VERSION, Verdict, Window,
+    Bounds, EndInfo, FaultInfo, LoadInfo, Note, OutageInfo, PhaseInfo, RunInfo, RunResult, Search, SearchStep,
+    StageInfo, StepInfo, StreamInfo, StreamKind, VERSION, Verdict,
 };
 use crate::scenario::fault::FaultSpec;
 use crate::scenario::guard::Environment;
 use crate::scenario::phases::Phase;
 use crate::scenario::plan::Plan;
+use crate::scenario::probe::Look;
+use crate::scenario::profile::Executor;
 use crate::timeline::Timeline;
 use crate::timeline::event::EndReason;
-use crate::timeline::latency::Hist;
-use crate::timeline::load::{Counts, LoadTrack, Span, Sums};
+use crate::timeline::gate::TOTAL;
+use crate::timeline::load::{LoadTrack, Span, SpanRange};
 use crate::timeline::load_line::LoadModel;
-use crate::timeline::query::needed;
-
-const SECOND: Delta = Delta::from_millis(1_000);
 
 /// The result that a verdict belongs to.
 pub(super) fn result(verdict: Verdict, plan: &Plan, timeline: &Timeline) -> RunResult {
@@ -32,7 +31,7 @@ pub(super) fn result(verdict: Verdict, plan: &Plan, timeline: &Timeline) -> RunR
         reason: reason.cloned().unwrap_or(cut_off),
         remaining: remaining.to_vec(),
         exit_code: exit::code(&verdict, reason, remaining),
-        summary: exit::sentence(&verdict, reason, remaining),
+        summary: exit::sentence(&verdict, reason, remaining, plan.load.is_some()),
     };
     RunResult {
         version: VERSION,
@@ -45,10 +44,16 @@ pub(super) fn result(verdict: Verdict, plan: &Plan, timeline: &Timeline) -> RunR
         outages: outage_infos(plan, timeline),
         steps: steps(timeline),
         streams: streams(plan, timeline),
-        latency: latency(timeline),
-        windows: timeline.loads.iter().map(|(name, load)| (name.clone(), windows(load))).collect(),
+        latency: latency::table(timeline),
+        windows: timeline.loads.iter().map(|(name, load)| (name.clone(), latency::windows(load))).collect(),
         ledger: ledger::info(plan, timeline),
         restores: timeline.restores.clone(),
+        error_budget: budget::used(plan, timeline),
+        load: plan.load.as_ref().map(|load| LoadInfo {
+            profile: load.profile.clone(),
+            stages: timeline.loads.iter().flat_map(|(name, load)| stages(name, load, timeline.now())).collect(),
+            searches: timeline.loads.iter().filter_map(|(name, load)| search(name, load, plan)).collect(),
+        }),
         notes: notes(timeline),
     }
 }
@@ -174,11 +179,12 @@ fn streams(plan: &Plan, timeline: &Timeline) -> Vec<StreamInfo> {
         let made = baseline.zip(looks).map(|((from, to), looks)| {
             looks.between(from, to).len() as f64 / to.since(from).seconds().max(f64::EPSILON)
         });
-        let way = match (&probe.http, &probe.tcp, &probe.command) {
-            (Some(http), _, _) => format!("{} {}", http.method, http.url),
-            (_, Some(tcp), _) => format!("tcp {}", tcp.address),
-            (_, _, Some(command)) => command.argv.join(" "),
-            _ => "nothing".into(),
+        let way = match probe.look() {
+            Ok(Look::Http(http)) => format!("{} {}", http.method, http.url),
+            Ok(Look::Grpc(grpc)) => format!("grpc {} of {}", grpc.call().method, grpc.url),
+            Ok(Look::Tcp(tcp)) => format!("tcp {}", tcp.address),
+            Ok(Look::Command(command)) => command.argv.join(" "),
+            Err(_) => "nothing".into(),
         };
         StreamInfo {
             name: probe.name.clone(),
@@ -187,6 +193,7 @@ fn streams(plan: &Plan, timeline: &Timeline) -> Vec<StreamInfo> {
             in_signal: listens(&probe.name),
             asked_rate: Some(1.0 / Delta::from(probe.every).seconds().max(1e-9)),
             baseline_rate: made,
+            rate: None,
             lost: None,
         }
     });
@@ -201,114 +208,68 @@ fn streams(plan: &Plan, timeline: &Timeline) -> Vec<StreamInfo> {
             in_signal: listens(name),
             asked_rate: load.asked_rate,
             baseline_rate: baseline.and_then(|(from, to)| drill::rate(load, from, to)),
+            rate: achieved(load, timeline.now()),
             lost: load.missing.first().map(|m| format!("from {} on: {}", m.from, m.why)),
         }
     });
     load.chain(probes).collect()
 }
 
-fn latency(timeline: &Timeline) -> LatencyTable {
-    let mut rows = Vec::new();
-    for range in timeline.spans() {
-        let span = match range.span {
-            Span::Phase(phase) => phase.as_str().to_owned(),
-            Span::Fault(n) => timeline.faults[n].name.to_string(),
-            Span::Total => "total".to_owned(),
-        };
-        let to = range.to.unwrap_or(timeline.now());
-        for (stream, load) in &timeline.loads {
-            let seconds = match range.span {
-                Span::Total => load.end().since(load.begin().unwrap_or(load.end())).seconds(),
-                _ => load.cells(range.from, to).len() as f64 * crate::timeline::load::WINDOW.seconds(),
-            };
-            let by_name = load.sums(range.span);
-            if by_name.is_empty() {
-                continue;
-            }
-            let row = |request: Option<&str>, sums: &Sums| LatencyRow {
-                span: span.clone(),
-                stream: stream.clone(),
-                request: request.map(str::to_owned),
-                latency: span_latency(sums, seconds),
-                ok_histogram: sums.ok.encode(),
-                err_histogram: sums.err.encode(),
-            };
-            rows.push(row(None, &load.sum(range.span)));
-            rows.extend(by_name.into_iter().map(|(name, sums)| row(Some(name), sums)));
-        }
-    }
-    LatencyTable { rows }
+/// Requests started a second from the first to the last.
+fn achieved(load: &LoadTrack, now: Offset) -> Option<f64> {
+    let seconds = load.length(&TOTAL, now).seconds();
+    (seconds > 0.0).then(|| rounded(load.so_far(&TOTAL, None).counts.started as f64 / seconds, 1e3))
 }
 
-/// Cut to what was measured, so that a result read back from its text is the same.
-fn rounded(value: f64, per_unit: f64) -> f64 {
-    (value * per_unit).round() / per_unit
-}
-
-fn counted(counts: &Counts, seconds: f64) -> Latency {
-    Latency {
-        ok: counts.ok,
-        err: counts.err,
-        dropped: counts.dropped,
-        not_sent: counts.not_sent,
-        pending: counts.pending,
-        rate: if seconds > 0.0 { rounded(counts.ok as f64 / seconds, 1e3) } else { 0.0 },
-        error_rate: rounded(counts.error_rate(), 1e9),
-        ..Latency::default()
-    }
-}
-
-/// The rank of a quantile among all, failures the slowest; none: failures reach into it.
-fn quantile(ok: &Hist, failed: u64, q: f64) -> Option<u64> {
-    let total = ok.total() + failed;
-    let rank = (q * total as f64 - 1e-6).ceil().max(1.0) as u64;
-    (total > 0).then(|| ok.at_rank(rank)).flatten()
-}
-
-fn span_latency(sums: &Sums, seconds: f64) -> Latency {
-    let failed = sums.counts.bad() + sums.counts.pending;
-    let enough = |q: f64| sums.ok.total() + failed >= needed(q);
-    let at = |q: f64| enough(q).then(|| quantile(&sums.ok, failed, q)).flatten();
-    Latency {
-        p50_us: at(0.5),
-        p95_us: at(0.95),
-        p99_us: at(0.99),
-        mean_us: sums.ok.mean(),
-        max_us: sums.ok.max(),
-        ..counted(&sums.counts, seconds)
-    }
-}
-
-/// One row a second, from the first request on.
-fn windows(load: &LoadTrack) -> Vec<Window> {
-    let Some(begin) = load.begin() else { return Vec::new() };
-    let first = begin.nanos().div_euclid(SECOND.nanos());
-    let last = (load.end().nanos() - 1).div_euclid(SECOND.nanos());
-    let row = |n: i64| {
-        let from = Offset(n * SECOND.nanos());
-        let to = from + SECOND;
-        let counts = load.counts(from, to);
-        let mut ok = Hist::default();
-        if let Some(second) = usize::try_from(n).ok().and_then(|n| load.second(n)) {
-            ok.merge_sparse(second);
-        }
-        let failed = counts.bad() + counts.pending;
-        let seen = from.max(begin);
-        let untold = load.cells(seen, to.min(load.end())).iter().any(|cell| !cell.told);
-        Window {
-            from,
-            latency: Latency {
-                p50_us: quantile(&ok, failed, 0.5),
-                p95_us: quantile(&ok, failed, 0.95),
-                p99_us: quantile(&ok, failed, 0.99),
-                mean_us: ok.mean(),
-                max_us: ok.max(),
-                ..counted(&counts, to.min(load.end()).since(seen).seconds())
-            },
-            blind: untold || counts.not_sent > 0 || load.missing_between(from, to).is_some(),
-        }
+/// The stages of a stream's ramp, those that began.
+fn stages(stream: &Name, load: &LoadTrack, now: Offset) -> Vec<StageInfo> {
+    let info = |(name, range): (&str, SpanRange)| {
+        let (name, stream) = (name.to_owned(), stream.clone());
+        StageInfo { stream, name, from: range.from, to: range.to.unwrap_or(now) }
     };
-    (first..=last).map(row).collect()
+    load.own_spans().into_iter().filter(|(_, range)| range.from < now).map(info).collect()
+}
+
+/// A search for the highest rate; none: the stream made none.
+fn search(name: &Name, load: &LoadTrack, plan: &Plan) -> Option<Search> {
+    let track = load.search.as_ref()?;
+    let until = match plan.profiles.get(name).and_then(|profile| profile.executor()) {
+        Some(Executor::Breakpoint(search)) => search.until.clone(),
+        _ => Vec::new(),
+    };
+    let seen = |nth: usize, from: Offset, to: Offset| {
+        let range = SpanRange { span: Span::Step(nth), from, to: Some(to) };
+        latency::of_span(load, &range, None, to)
+    };
+    // One that was never judged was cut short by the end of the search.
+    let judged = track.steps.iter().enumerate().filter(|(_, step)| !step.why.is_empty());
+    let steps = judged.map(|(nth, step)| {
+        let latency = seen(nth, step.from, step.to);
+        let started = load.counts(step.from, step.to).started;
+        SearchStep {
+            rate: step.per_second,
+            from: step.from,
+            to: step.to,
+            confirm: step.confirm,
+            held: step.held,
+            why: step.why.clone(),
+            achieved: rounded(started as f64 / step.to.since(step.from).seconds().max(f64::EPSILON), 1e3),
+            error_rate: latency.error_rate,
+            p50_us: latency.p50_us,
+            p95_us: latency.p95_us,
+            p99_us: latency.p99_us,
+        }
+    });
+    let found = track.found();
+    Some(Search {
+        stream: name.clone(),
+        until,
+        steps: steps.collect(),
+        highest_held: found.map(|(_, step)| step.per_second),
+        confirmed: track.confirmed(),
+        over: track.over.clone().unwrap_or_else(|| "the search was cut short".into()),
+        latency: found.map(|(nth, step)| seen(nth, step.from, step.to)),
+    })
 }
 
 fn notes(timeline: &Timeline) -> Vec<Note> {

@@ -1,4 +1,5 @@
-//! Conditions as people write them: `error_rate < 1%`, `p95 < 200ms`, `checkout.ok`, `error_rate > 95% for 30s`.
+//! Conditions as people write them: `error_rate < 1%`, `p95 < 200ms`, `checkout.ok`, `error_rate > 95% for 30s`,
+//! `shop/create order.p95 < 200ms`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,8 +26,20 @@ pub enum Metric {
     Rate,
     /// Requests that could not start because every sender waited for the target.
     Dropped,
+    /// Apdex 1.1 with this target time T: (answers within T + half of those within 4 T) / all; failures frustrate.
+    Apdex(HumanDuration),
     /// A probe or stream is good now.
     Ok,
+}
+
+/// Whose observations are meant: `steady`, `steady/create order`, `create order`; empty for all load.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Subject {
+    /// A probe, a load stream, the load entry that streams belong to (`shop` for `shop.browse`), or, where nothing is
+    /// called so, a request name.
+    pub stream: Option<Name>,
+    /// One request name of that stream.
+    pub request: Option<Name>,
 }
 
 /// How a measured value is compared with its bound.
@@ -62,11 +75,11 @@ pub struct Threshold {
     pub bound: Bound,
 }
 
-/// A whole condition: `[stream.]metric comparison bound [for duration]`, or `stream.ok`.
+/// A whole condition: `[subject.]metric comparison bound [for duration]`, or `stream.ok`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
-    /// The probe or load stream that is meant; all load streams when absent.
-    pub stream: Option<Name>,
+    /// Whose observations are meant; all load streams together when empty.
+    pub subject: Subject,
     /// What is looked at.
     pub metric: Metric,
     /// What it is compared with; absent only for `stream.ok`.
@@ -80,9 +93,19 @@ pub struct Condition {
 pub enum ConditionError {
     /// The metric is unknown.
     #[error(
-        "`{0}` is not a metric: use error_rate, availability, p50 … p99.9, mean, max, rate, dropped, or `<probe>.ok`"
+        "`{0}` is not a metric: use error_rate, availability, p50 … p99.9, mean, max, rate, dropped, apdex(250ms), or \
+         `<probe>.ok`"
     )]
     Metric(String),
+    /// What stands before the metric is not a name.
+    #[error(
+        "`{0}` names nothing: write a stream, `stream/request name` or a request name before the metric, as in \
+         `steady/create order.p95`"
+    )]
+    Subject(String),
+    /// The target time of an apdex is missing or not a duration.
+    #[error("`{0}` has no target time: write it as in `apdex(250ms)`")]
+    Apdex(String),
     /// There is no `<`, `<=`, `>` or `>=`.
     #[error("`{0}` has no comparison: write it as in `error_rate < 1%`, or `<probe>.ok`")]
     NoComparison(String),
@@ -111,6 +134,10 @@ impl Metric {
             "rate" => Metric::Rate,
             "dropped" => Metric::Dropped,
             "ok" => Metric::Ok,
+            other if other.starts_with("apdex(") => {
+                let target: HumanDuration = other.strip_prefix("apdex(")?.strip_suffix(')')?.trim().parse().ok()?;
+                (!target.get().is_zero()).then_some(Metric::Apdex(target))?
+            }
             other => {
                 let percent: f64 = other.strip_prefix('p')?.parse().ok()?;
                 (percent > 0.0 && percent <= 100.0).then(|| Metric::Quantile(percent / 100.0))?
@@ -129,7 +156,12 @@ impl Metric {
                 text.parse().map(Bound::Duration).map_err(|_| wrong("write a duration with its unit, such as `200ms`"))
             }
             Metric::Rate | Metric::Dropped => {
-                text.trim_end_matches("/s").trim().parse().map(Bound::Number).map_err(|_| wrong("write a number"))
+                let number: Option<f64> = text.trim_end_matches("/s").trim().parse().ok();
+                number.filter(|n| n.is_finite()).map(Bound::Number).ok_or_else(|| wrong("write a number, such as `50`"))
+            }
+            Metric::Apdex(_) => {
+                let share: Option<f64> = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+                share.map(Bound::Number).ok_or_else(|| wrong("write a number from 0 to 1, such as `0.9`"))
             }
             Metric::Ok => Err(wrong("`ok` takes no bound")),
         }
@@ -140,7 +172,63 @@ impl FromStr for Metric {
     type Err = ConditionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Metric::parse(text.trim()).ok_or_else(|| ConditionError::Metric(text.trim().into()))
+        let text = text.trim();
+        Metric::parse(text).ok_or_else(|| match text.starts_with("apdex") {
+            true => ConditionError::Apdex(text.into()),
+            false => ConditionError::Metric(text.into()),
+        })
+    }
+}
+
+impl Subject {
+    /// Whether nothing is named: all load is meant.
+    pub fn is_all(&self) -> bool {
+        self.stream.is_none()
+    }
+
+    /// Reads `[subject.]metric`, such as `p95`, `steady.p99.9`, `create order.p95` or `steady/create order.apdex(1.5s)`.
+    ///
+    /// # Errors
+    /// When there is no metric at the end, or no name before it.
+    pub fn split(text: &str) -> Result<(Subject, Metric), ConditionError> {
+        let text = text.trim();
+        if let Some(metric) = Metric::parse(text) {
+            return Ok((Subject::default(), metric));
+        }
+        // The longest metric counts: `p99.9` after a name is a quantile, not the metric `9` of `steady.p99`.
+        let dots = text.match_indices('.').map(|(at, _)| (&text[..at], text[at + 1..].trim()));
+        let found = dots.filter_map(|(subject, metric)| Some((subject, Metric::parse(metric)?))).next();
+        let Some((subject, metric)) = found else {
+            let last = text.rsplit_once('.').map_or(text, |(_, last)| last.trim());
+            return Err(if last.starts_with("apdex") {
+                ConditionError::Apdex(last.into())
+            } else {
+                ConditionError::Metric(text.into())
+            });
+        };
+        Ok((subject.parse()?, metric))
+    }
+}
+
+impl FromStr for Subject {
+    type Err = ConditionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = |part: &str| part.trim().parse::<Name>().map_err(|_| ConditionError::Subject(text.trim().into()));
+        Ok(match text.split_once('/') {
+            Some((stream, request)) => Subject { stream: Some(name(stream)?), request: Some(name(request)?) },
+            None => Subject { stream: Some(name(text)?), request: None },
+        })
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.stream, &self.request) {
+            (Some(stream), Some(request)) => write!(f, "{stream}/{request}"),
+            (Some(stream), None) => write!(f, "{stream}"),
+            (None, _) => Ok(()),
+        }
     }
 }
 
@@ -181,21 +269,11 @@ impl FromStr for Condition {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let at = text.find(['<', '>']);
-        let subject = text[..at.unwrap_or(text.len())].trim();
-        let (stream, metric) = match subject.rsplit_once('.') {
-            // `p99.9` is a quantile, not a stream called `p99`.
-            Some((stream, metric)) if Metric::parse(subject).is_none() => (Some(stream), metric),
-            _ => (None, subject),
-        };
-        let metric: Metric = metric.parse()?;
-        let stream = match stream {
-            Some(s) => Some(s.parse().map_err(|_| ConditionError::Metric(subject.into()))?),
-            None => None,
-        };
+        let (subject, metric) = Subject::split(&text[..at.unwrap_or(text.len())])?;
         let Some(at) = at else {
-            return match (&metric, &stream) {
-                (Metric::Ok, Some(_)) => {
-                    Ok(Condition { stream, metric, threshold: None, hold: HumanDuration::default() })
+            return match (&metric, subject.is_all()) {
+                (Metric::Ok, false) => {
+                    Ok(Condition { subject, metric, threshold: None, hold: HumanDuration::default() })
                 }
                 _ => Err(ConditionError::NoComparison(text.into())),
             };
@@ -205,7 +283,7 @@ impl FromStr for Condition {
             None => (&text[at..], HumanDuration::default()),
         };
         let threshold = Some(Threshold::parse(&metric, comparison)?);
-        Ok(Condition { stream, metric, threshold, hold })
+        Ok(Condition { subject, metric, threshold, hold })
     }
 }
 
@@ -219,6 +297,7 @@ impl fmt::Display for Metric {
             Metric::Max => f.write_str("max"),
             Metric::Rate => f.write_str("rate"),
             Metric::Dropped => f.write_str("dropped"),
+            Metric::Apdex(target) => write!(f, "apdex({target})"),
             Metric::Ok => f.write_str("ok"),
         }
     }
@@ -242,8 +321,8 @@ impl fmt::Display for Threshold {
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(stream) = &self.stream {
-            write!(f, "{stream}.")?;
+        if !self.subject.is_all() {
+            write!(f, "{}.", self.subject)?;
         }
         write!(f, "{}", self.metric)?;
         if let Some(threshold) = &self.threshold {
@@ -275,8 +354,12 @@ impl JsonSchema for Condition {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "description": "[stream.]metric comparison bound [for duration], or <probe>.ok",
-            "examples": ["error_rate < 1%", "p95 < 200ms", "checkout.ok", "error_rate > 95% for 30s"]
+            "description": "[stream.]metric comparison bound [for duration], or <probe>.ok; before the metric also \
+                            `stream/request name` or a request name",
+            "examples": [
+                "error_rate < 1%", "p95 < 200ms", "checkout.ok", "error_rate > 95% for 30s",
+                "shop/create order.p95 < 200ms", "apdex(250ms) >= 0.9"
+            ]
         })
     }
 }
@@ -287,11 +370,38 @@ mod tests {
 
     #[test]
     fn conditions_read_back_as_written() {
-        for text in ["error_rate < 1%", "checkout.ok", "p99.9 <= 200ms", "steady.p95 < 1s", "error_rate > 95% for 30s"]
-        {
+        let all = [
+            "error_rate < 1%",
+            "checkout.ok",
+            "p99.9 <= 200ms",
+            "steady.p95 < 1s",
+            "steady.p99.9 < 1s",
+            "shop.browse/create order.p99.9 < 1s",
+            "create order.p95 < 1s",
+            "apdex(250ms) >= 0.9",
+            "v1.2.apdex(2s) > 0.85 for 10s",
+            "error_rate > 95% for 30s",
+        ];
+        for text in all {
             let condition: Condition = text.parse().unwrap();
             assert_eq!(condition.to_string(), text);
+            assert_eq!(condition.to_string().parse(), Ok(condition));
         }
+    }
+
+    #[test]
+    fn the_longest_metric_counts() {
+        let split = |text: &str| {
+            let (subject, metric) = Subject::split(text).unwrap();
+            (subject.to_string(), metric.to_string())
+        };
+        let pair = |subject: &str, metric: &str| (subject.to_owned(), metric.to_owned());
+        assert_eq!(split("steady.p99.9"), pair("steady", "p99.9"));
+        assert_eq!(split("p99.9"), pair("", "p99.9"));
+        assert_eq!(split("shop.browse.p95"), pair("shop.browse", "p95"));
+        assert_eq!(split("shop.browse / create order . max"), pair("shop.browse/create order", "max"));
+        assert_eq!(split("api v1.5.mean"), pair("api v1.5", "mean"));
+        assert_eq!(split("list.apdex( 2s )"), pair("list", "apdex(2s)"));
     }
 
     #[test]
@@ -302,5 +412,11 @@ mod tests {
         assert!(wrong("speed < 3").contains("error_rate"));
         assert!(wrong("error_rate 3%").contains("is not a metric"));
         assert!(wrong("ok").contains("comparison"));
+        assert!(wrong("apdex < 0.9").contains("apdex(250ms)"));
+        assert!(wrong("steady.apdex(0ms) < 0.9").contains("apdex(250ms)"));
+        assert!(wrong("apdex(250ms) > 90%").contains("from 0 to 1"));
+        assert!(wrong("rate > NaN").contains("write a number"));
+        assert!(wrong("steady/.p95 < 1s").contains("steady/create order.p95"));
+        assert!(wrong("/list.p95 < 1s").contains("names nothing"));
     }
 }

@@ -1,5 +1,5 @@
-//! The vocabulary of the crate: points in time, durations, shares, names, conditions, the messages of gRPC. Data and pure
-//! functions of it, nothing else.
+//! The vocabulary of the crate: points in time, durations, shares, names, conditions, the messages of gRPC. Data and
+//! pure functions of it, nothing else.
 
 pub mod grpc;
 
@@ -10,7 +10,7 @@ mod process;
 mod ratio;
 mod time;
 
-pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Threshold};
+pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Subject, Threshold};
 pub use link::{LinkAddress, LinkRule, RuleId, RuleStatus};
 pub use name::{Name, NameError, RunId};
 pub use process::{ProcessId, Signal, SignalError};

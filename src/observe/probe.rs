@@ -4,15 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::model::grpc::{MAX_MESSAGE, Status, is_serving};
 use crate::model::{Name, Offset};
 use crate::scenario::Probe;
-use crate::scenario::probe::{CommandProbe, HttpProbe, Look};
+use crate::scenario::probe::{CommandProbe, GrpcProbe, HttpProbe, Look};
 use crate::timeline::event::{EventKind, Sight};
 use crate::world::command::CommandLine;
+use crate::world::grpc::{GrpcOutcome, GrpcRequest};
 use crate::world::http::{ExchangeFailure, HttpOutcome, HttpRequest};
 use crate::world::{DriverError, World};
 
@@ -65,8 +68,9 @@ pub async fn watch(world: World, probe: Probe, dir: PathBuf, stop: CancellationT
 pub async fn is_ready(world: &World, look: Look<'_>, timeout: Duration) -> Result<(), String> {
     let sight = match look {
         Look::Http(http) => look_http(world, http, timeout).await,
+        Look::Grpc(grpc) => look_grpc(world, grpc, timeout).await,
         Look::Tcp(tcp) => look_tcp(world, &tcp.address, timeout).await,
-        Look::Command(_) => return Err("readiness is looked at by http or tcp".into()),
+        Look::Command(_) => return Err("readiness is not looked at by commands".into()),
     };
     match sight {
         Sight::Good => Ok(()),
@@ -86,6 +90,7 @@ impl Watcher {
         let timeout = self.probe.timeout.get();
         match self.probe.look() {
             Ok(Look::Http(http)) => look_http(&self.world, http, timeout).await,
+            Ok(Look::Grpc(grpc)) => look_grpc(&self.world, grpc, timeout).await,
             Ok(Look::Tcp(tcp)) => look_tcp(&self.world, &tcp.address, timeout).await,
             Ok(Look::Command(command)) => self.look_by_command(command, timeout).await,
             Err(wrong) => Sight::Blind { why: wrong.to_string() },
@@ -124,7 +129,7 @@ async fn look_http(world: &World, http: &HttpProbe, timeout: Duration) -> Sight 
         fresh_connection: true,
     };
     match world.http.exchange(&request).await {
-        HttpOutcome::Answered { status, body } => judge_answer(http, status, &body),
+        HttpOutcome::Answered { status, body, .. } => judge_answer(http, status, &body),
         HttpOutcome::Failed(failure) => failed(failure),
     }
 }
@@ -138,6 +143,29 @@ fn judge_answer(http: &HttpProbe, status: u16, body: &[u8]) -> Sight {
         Some(text) if !String::from_utf8_lossy(body).contains(text.as_str()) => {
             Sight::Bad { why: format!("the answer does not contain `{text}`") }
         }
+        _ => Sight::Good,
+    }
+}
+
+async fn look_grpc(world: &World, grpc: &GrpcProbe, timeout: Duration) -> Sight {
+    let request = GrpcRequest { call: grpc.call(), timeout, max_message: MAX_MESSAGE, fresh_connection: true };
+    match world.grpc.call(&request).await {
+        GrpcOutcome::Answered { status, message } => judge_call(grpc, &status, message.as_ref()),
+        GrpcOutcome::Failed(failure) => failed(failure),
+    }
+}
+
+fn judge_call(grpc: &GrpcProbe, status: &Status, message: Option<&Value>) -> Sight {
+    if status.code != grpc.status {
+        return Sight::Bad { why: format!("status {status}") };
+    }
+    let Some(message) = message else { return Sight::Good };
+    let said = message.to_string();
+    match &grpc.contains {
+        Some(text) if !said.contains(text.as_str()) => {
+            Sight::Bad { why: format!("the answer does not contain `{text}`") }
+        }
+        None if grpc.is_health_check() && !is_serving(message) => Sight::Bad { why: format!("health: {said}") },
         _ => Sight::Good,
     }
 }

@@ -192,11 +192,62 @@ pub fn junit(comparison: &Comparison) -> Result<String, SerializeError> {
     for row in &comparison.rows {
         let name = row.request.as_ref().map_or_else(String::new, |request| format!(" {request}"));
         let change = format!("{} ({}): {}", signed(row.metric, row.change), interval(row), row.why);
-        let mut case = TestCase::new(format!("{}{name} {}", row.stream, row.metric), status(row.verdict, &change));
+        // A single name that cannot be told does not make the whole so, and must not make the job's tests red either.
+        let beside = row.request.is_some() && row.verdict == Change::CannotTell && comparison.verdict != row.verdict;
+        let status = if beside { TestCaseStatus::skipped() } else { status(row.verdict, &change) };
+        let mut case = TestCase::new(format!("{}{name} {}", row.stream, row.metric), status);
         case.set_classname(format!("{}.regression", comparison.scenario));
         suite.add_test_case(case);
     }
     let mut report = Report::new(format!("simulacro compare {}", comparison.scenario));
     report.add_test_suite(suite);
     report.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::sample::sample;
+    use crate::compare::{Options, compare};
+    use crate::report::sample as made;
+
+    /// The rich run against itself with another stream's failures, all of it hostile.
+    fn comparison() -> Comparison {
+        let (mut base, mut run) = (made::hostile(), made::hostile());
+        for (result, id) in [(&mut base, "base"), (&mut run, "run")] {
+            result.run.id.0 = id.into();
+            result.latency.rows.iter_mut().for_each(|row| row.span = "total".into());
+        }
+        run.run.host = "<b>@other</b>|".into();
+        let allowed = Options { allowed: vec![crate::compare::Differs::Host], ..Options::default() };
+        let cut = |result| sample(result, "total", None).unwrap();
+        compare(&[cut(&base)], &[cut(&run)], "total", &allowed).unwrap()
+    }
+
+    #[test]
+    fn every_format_tells_verdict_differences_and_doubts() {
+        let comparison = comparison();
+        let (text, page) = (terminal(&comparison, &View::default()), markdown(&comparison));
+        for text in [&text, &page] {
+            for part in ["differs: machine", "one run a side", "latencies of", "in doubt"] {
+                assert!(text.contains(part), "{part} in {text}");
+            }
+        }
+        assert!(text.starts_with("? CANNOT TELL") && page.starts_with("## ⚠️ Compared"), "{text}");
+        assert!(!page.contains("<b>") && !page.contains("@other"), "{page}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
+
+    #[test]
+    fn junit_is_green_only_for_better_and_same() {
+        let mut comparison = comparison();
+        for (verdict, tags) in
+            [(Change::Same, [0, 0]), (Change::Better, [0, 0]), (Change::CannotTell, [0, 1]), (Change::Worse, [1, 0])]
+        {
+            comparison.verdict = verdict;
+            comparison.rows.clear();
+            let xml = junit(&comparison).unwrap();
+            assert_eq!(["<failure ", "<error "].map(|tag| xml.matches(tag).count()), tags, "{xml}");
+        }
+    }
 }

@@ -1,7 +1,41 @@
 //! The words of a report, and how its numbers were measured, a line each. `docs/reports.md` has the long form.
 
+/// What only a drill has to say: of a load alone it is left out.
+const OF_DRILLS: [&str; 12] = [
+    "Recovery time",
+    "Data loss",
+    "Restore time",
+    "RTO, RTA",
+    "RPO, RPA",
+    "armed, act",
+    "in effect, lost, undone",
+    "impact",
+    "bad time",
+    "SLO",
+    "Pass",
+    "open, closed, probe",
+];
+
+/// What only a load alone has to say.
+const OF_LOADS: [&str; 6] = ["Rate", "Service time", "Error budget", "Apdex", "threshold", "open, closed"];
+
+/// How each number was measured, in a drill or in a load alone.
+pub(crate) fn methods(load: bool) -> Vec<(&'static str, &'static str)> {
+    fitting(METHODS, load)
+}
+
+/// The terms.
+pub(crate) fn terms(load: bool) -> Vec<(&'static str, &'static str)> {
+    fitting(TERMS, load)
+}
+
+fn fitting(all: &[(&'static str, &'static str)], load: bool) -> Vec<(&'static str, &'static str)> {
+    let left_out: &[&str] = if load { &OF_DRILLS } else { &OF_LOADS };
+    all.iter().filter(|(term, _)| !left_out.contains(term)).copied().collect()
+}
+
 /// How each number was measured.
-pub(crate) const METHODS: &[(&str, &str)] = &[
+const METHODS: &[(&str, &str)] = &[
     (
         "Time",
         "One monotonic clock on the runner. Every time is a distance from the start of the run; the wall clock was read once.",
@@ -10,6 +44,21 @@ pub(crate) const METHODS: &[(&str, &str)] = &[
         "Latency",
         "From the intended start of a request to its last byte, so a stalled server cannot hide behind a stalled client. \
          Failures rank as the slowest; quantiles come from merged histograms with three significant digits.",
+    ),
+    (
+        "Service time",
+        "From the actual start of a request to its last byte, successes only. Where the latency is longer, requests waited \
+         for a free sender: the target held them all, or our side was late.",
+    ),
+    (
+        "Rate",
+        "Requests that were started. Under 95 % of what was asked, for reasons on our side, the figures say nothing about \
+         the rate asked for: inconclusive. A request that finds every sender waiting for the target is dropped, and failed.",
+    ),
+    (
+        "Error budget",
+        "Used: failures / (requests expected in the period × (1 − level)). Burn: share of failures / (1 − level); above 1 the \
+         budget would not last the period.",
     ),
     (
         "Recovery time",
@@ -33,7 +82,7 @@ pub(crate) const METHODS: &[(&str, &str)] = &[
 ];
 
 /// The terms.
-pub(crate) const TERMS: &[(&str, &str)] = &[
+const TERMS: &[(&str, &str)] = &[
     (
         "RTO, RTA",
         "Recovery time objective: the longest outage that is acceptable. Recovery time actual: the one measured.",
@@ -54,6 +103,13 @@ pub(crate) const TERMS: &[(&str, &str)] = &[
     (
         "open, closed, probe",
         "Load at its own rate; users who wait for each answer; a look at the service on a schedule.",
+    ),
+    ("threshold", "A bound on a metric over the whole load, or over one stage of it."),
+    ("open, closed", "Load at its own rate; users who wait for each answer, and so slow down with the target."),
+    ("under way", "Requests without an answer when the span ended. They are counted as what became of them later."),
+    (
+        "Apdex",
+        "(Answers within T + half of those within 4 T) / all: 1 is everybody satisfied, failures satisfy nobody.",
     ),
     ("p50, p95, p99", "Half, 95 % or 99 % of all requests were at least this fast."),
     ("inconclusive", "It could not be told. It is not a pass."),

@@ -2,6 +2,7 @@
 //! HistogramLogProcessor and most HdrHistogram ports read. (Format: `HistogramLogWriter` and `HistogramLogReader` of
 //! HdrHistogram for Java.)
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::model::{Delta, Offset};
@@ -17,7 +18,7 @@ pub struct Interval<'a> {
     /// Its length.
     pub length: Delta,
     /// Its histogram: microseconds, HDR V2 compressed, base64. An empty one is left out of the log.
-    pub histogram: &'a str,
+    pub histogram: Cow<'a, str>,
 }
 
 /// The log of a run whose offset 0 was `started` seconds after the Unix epoch. Intervals are written as they come;
@@ -33,7 +34,7 @@ pub fn hlog<'a>(intervals: impl IntoIterator<Item = Interval<'a>>, started: f64)
     let _ = writeln!(log, "#[BaseTime: {started:.3} (seconds since epoch)]");
     log.push_str("\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n");
     for interval in intervals.into_iter().filter(|i| !i.histogram.is_empty()) {
-        let max_ms = Sparse::decode(interval.histogram)?.max().unwrap_or(0) as f64 / 1e3;
+        let max_ms = Sparse::decode(&interval.histogram)?.max().unwrap_or(0) as f64 / 1e3;
         let _ = writeln!(
             log,
             "Tag={},{:.3},{:.3},{max_ms:.3},{}",
@@ -70,11 +71,11 @@ mod tests {
     fn the_log_is_read_back_by_the_library() {
         use base64::Engine as _;
         let [first, second] = [histogram(&[1_000, 2_000, 250_000]), histogram(&[3_000])];
-        let interval = |tag, start, histogram| Interval {
+        let interval = |tag, start, histogram: &str| Interval {
             tag,
             start: Offset::from_millis(start),
             length: Delta::from_millis(1000),
-            histogram,
+            histogram: histogram.to_owned().into(),
         };
         let rows = [
             interval("steady", 1_000, first.as_str()),
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_is_no_histogram_is_refused() {
-        let row = Interval { tag: "a", start: Offset::ZERO, length: Delta::ZERO, histogram: "%%%" };
+        let row = Interval { tag: "a", start: Offset::ZERO, length: Delta::ZERO, histogram: "%%%".into() };
         assert_eq!(hlog([row], 0.0), Err(HistError::Base64));
     }
 }

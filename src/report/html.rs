@@ -5,13 +5,14 @@
 use askama::Template;
 
 use crate::model::Delta;
-use crate::result::{Bounds, OutageInfo, Outcome, RunResult};
+use crate::result::latency::LatencyRow;
+use crate::result::{Bounds, LoadInfo, OutageInfo, Outcome, RunResult, Search, SpanKind};
 use crate::timeline::restore::RestoreProof;
 
 use super::chart::{self, Charts, Panel};
 use super::table::{Table, Tone};
 use super::words::{self, Headline};
-use super::{glossary, restore, tables};
+use super::{glossary, load, restore, tables};
 
 /// The page.
 #[derive(Template)]
@@ -29,14 +30,18 @@ struct Page<'a> {
     faults: Table,
     outages: Table,
     latency: Table,
+    stages: Table,
+    service: Table,
+    searches: Vec<(Table, String, Tone)>,
+    budget: Table,
     ledger: Option<(String, Tone)>,
     ledger_table: Option<Table>,
     restores: Vec<Restore<'a>>,
     steps: Table,
     streams: Table,
     notes: Vec<(String, &'a str)>,
-    methods: &'static [(&'static str, &'static str)],
-    terms: &'static [(&'static str, &'static str)],
+    methods: Vec<(&'static str, &'static str)>,
+    terms: Vec<(&'static str, &'static str)>,
 }
 
 /// A figure at the top.
@@ -78,14 +83,18 @@ pub fn html(result: &RunResult) -> Result<String, askama::Error> {
         faults: tables::faults(result),
         outages: tables::outages(result),
         latency: tables::latency(result, true),
+        stages: load::stages(result, true),
+        service: load::service(result),
+        searches: result.load.iter().flat_map(|load| &load.searches).map(searched).collect(),
+        budget: load::budget(result.error_budget.as_ref()),
         ledger: result.ledger.as_ref().map(tables::ledger_line),
         ledger_table: result.ledger.as_ref().map(tables::ledger),
         restores: result.restores.iter().map(|(name, proof)| restored(name, proof)).collect(),
         steps: tables::steps(&result.steps),
-        streams: tables::streams(&result.streams),
+        streams: if result.load.is_some() { load::streams(&result.streams) } else { tables::streams(&result.streams) },
         notes: result.notes.iter().map(|n| (words::moment(n.at), n.text.as_str())).collect(),
-        methods: glossary::METHODS,
-        terms: glossary::TERMS,
+        methods: glossary::methods(result.load.is_some()),
+        terms: glossary::terms(result.load.is_some()),
     };
     page.render()
 }
@@ -100,8 +109,46 @@ fn tally(result: &RunResult) -> Vec<(Tone, String)> {
         .collect()
 }
 
+fn searched(search: &Search) -> (Table, String, Tone) {
+    let (line, tone) = load::found(search);
+    (load::search(search), line, tone)
+}
+
+/// The figures of a load alone: what was found, and the latency of each stream.
+fn load_tiles(result: &RunResult, info: &LoadInfo) -> Vec<Tile> {
+    let searches = info.searches.iter().map(|search| Tile {
+        label: format!("Highest rate of {}", search.stream),
+        value: search.highest_held.map_or_else(|| "none held".into(), |rate| words::rate(f64::from(rate))),
+        detail: if search.confirmed == Some(true) { "confirmed" } else { "not confirmed" }.into(),
+        tone: load::found(search).1,
+    });
+    let total = |row: &&LatencyRow| row.kind == SpanKind::Total && row.request.is_none();
+    let streams = result.latency.rows.iter().filter(total).flat_map(|row| {
+        let l = &row.latency;
+        let (q, us) = if l.p99_us.is_some() { ("p99", l.p99_us) } else { ("p95", l.p95_us) };
+        let quantile = us.map_or_else(|| tables::quantiles(l)[1].text.clone(), words::micros);
+        let detail = format!("p50 {}", l.p50_us.map_or_else(|| "–".into(), words::micros));
+        let failed = words::count(l.err + l.dropped);
+        let tone = if l.err + l.dropped > 0 { Tone::Breach } else { Tone::Plain };
+        let of = words::count(l.ok + l.err + l.dropped);
+        [
+            Tile { label: format!("{q} of {}", row.stream), value: quantile, detail, tone: Tone::Plain },
+            Tile {
+                label: format!("Failures of {}", row.stream),
+                value: words::percent(l.error_rate),
+                detail: format!("{failed} of {of} requests"),
+                tone,
+            },
+        ]
+    });
+    searches.chain(streams).collect()
+}
+
 /// The figures that people ask for first: recovery time, data loss, restore time.
 fn tiles(result: &RunResult) -> Vec<Tile> {
+    if let Some(load) = &result.load {
+        return load_tiles(result, load);
+    }
     let outages = result.outages.iter().map(outage_tile);
     let loss = result.ledger.iter().map(|ledger| {
         let (_, tone) = tables::ledger_line(ledger);

@@ -62,8 +62,10 @@ fn ending(result: &RunResult) -> TestCase {
         }
         (left, _) => status(NonSuccessKind::Failure, "undo incomplete", &left.join("; "), &result.end.summary),
     };
-    let mut case = TestCase::new("it ran to its end and left nothing behind", status);
-    case.set_classname(format!("{}.drill", result.run.scenario));
+    let load = result.load.is_some();
+    let name = if load { "it ran to its end" } else { "it ran to its end and left nothing behind" };
+    let mut case = TestCase::new(name, status);
+    case.set_classname(format!("{}.{}", result.run.scenario, if load { "load" } else { "drill" }));
     if let Some(retry) = words::retry(result) {
         case.set_system_out(retry);
     }

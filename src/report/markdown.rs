@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::result::RunResult;
 
 use super::table::Table;
-use super::{restore, tables, words};
+use super::{load, restore, tables, words};
 
 /// The report as Markdown. Every text of the run is escaped: a name cannot make a link, a cell or an HTML element.
 pub fn markdown(result: &RunResult) -> String {
@@ -13,7 +13,14 @@ pub fn markdown(result: &RunResult) -> String {
     head(&mut out, result);
     table(&mut out, &tables::objectives(result));
     table(&mut out, &tables::outages(result));
-    table(&mut out, &tables::latency(result, false));
+    table(&mut out, &tables::latency(result, result.load.is_some()));
+    table(&mut out, &load::stages(result, false));
+    table(&mut out, &load::service(result));
+    for search in result.load.iter().flat_map(|load| &load.searches) {
+        table(&mut out, &load::search(search));
+        let _ = write!(out, "\n{}\n", escape(&load::found(search).0));
+    }
+    table(&mut out, &load::budget(result.error_budget.as_ref()));
     if let Some(ledger) = &result.ledger {
         let (line, _) = tables::ledger_line(ledger);
         let _ = write!(out, "\n### Ledger\n\n{}\n", escape(&line));
@@ -113,6 +120,11 @@ mod tests {
     #[test]
     fn the_report_of_a_rich_run() {
         insta::assert_snapshot!(markdown(&sample::rich()));
+    }
+
+    #[test]
+    fn the_report_of_a_load_alone() {
+        insta::assert_snapshot!(markdown(&sample::load()));
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod terminal;
 mod chart;
 mod glossary;
 mod grid;
+mod load;
 mod restore;
 mod table;
 mod tables;

@@ -3,14 +3,17 @@
 use crate::model::{Delta, Offset};
 use crate::result::latency::LatencyRow;
 use crate::result::verdict::Part;
-use crate::result::{Bounds, FaultInfo, Latency, LedgerInfo, OutageInfo, Outcome, RunResult, StepInfo, StreamInfo};
+use crate::result::{
+    Bounds, FaultInfo, Latency, LedgerInfo, OutageInfo, Outcome, RunResult, SpanKind, StepInfo, StreamInfo,
+};
 
 use super::table::{Cell, Table, Tone};
-use super::words;
+use super::{load, words};
 
 /// The objectives, each with what was asked, what was measured and why it came out so.
 pub(crate) fn objectives(result: &RunResult) -> Table {
-    let mut table = Table::new("Objectives", &["outcome", "objective", "subject", "asked", "measured", "why"]);
+    let title = if result.load.is_some() { "Thresholds" } else { "Objectives" };
+    let mut table = Table::new(title, &["outcome", "objective", "subject", "asked", "measured", "why"]);
     let mut parts: Vec<&Part> = result.verdict.parts.iter().collect();
     // The worst first: among thirty objectives, the one that was missed is the one to read.
     parts.sort_by_key(|part| std::cmp::Reverse(part.outcome));
@@ -35,31 +38,32 @@ fn measured(part: &Part) -> Cell {
     if part.measured.is_empty() { Cell::toned("nothing", Tone::Faint) } else { Cell::new(part.measured.as_str()) }
 }
 
-/// Latency by span and stream; the rows of single request names only when `requests` is set.
+/// Latency by span and stream; the rows of single request names only when `requests` is set. A load alone has one span
+/// beside its stages.
 pub(crate) fn latency(result: &RunResult, requests: bool) -> Table {
-    let mut table = Table::new(
-        "Latency by phase and fault",
-        &["span", "stream", "-#ok", "-#failed", "-#rate", "#errors", "#p50", "#p95", "#p99"],
-    );
+    let load = result.load.is_some();
+    let title = if load { "Latency" } else { "Latency by phase and fault" };
     let seen = |l: &Latency| l.ok + l.err + l.dropped + l.not_sent + l.pending > 0;
-    let shown = |row: &&LatencyRow| (requests || row.request.is_none()) && seen(&row.latency);
+    let spans = |row: &LatencyRow| row.kind != SpanKind::Stage && (!load || row.kind == SpanKind::Total);
+    let shown = |row: &&LatencyRow| spans(row) && (requests || row.request.is_none()) && seen(&row.latency);
     let mut rows: Vec<&LatencyRow> = result.latency.rows.iter().filter(shown).collect();
     rows.sort_by_key(|row| place(result, &row.span));
+    // Most spans end with a request or two under way, and most readers need not know.
+    let censored = rows.iter().any(|row| row.latency.censored.is_some_and(|n| n > 0));
+    let columns = ["span", "stream", "-#ok", "-#failed", "-#under way", "-#rate", "#errors", "#p50", "#p95", "#p99"];
+    let columns: Vec<&'static str> = columns.into_iter().filter(|c| censored || *c != "-#under way").collect();
+    let mut table = Table::new(title, &columns);
     for row in rows {
         let l = &row.latency;
-        let [p50, p95, p99] = quantiles(l);
-        let bad = l.err + l.dropped;
-        table.row([
+        let under_way = censored.then(|| Cell::maybe(l.censored.map(words::count)));
+        let first: [Cell; 4] = [
             row.span.as_str().into(),
             stream_name(result, row).into(),
             words::count(l.ok).into(),
-            words::count(bad).into(),
-            words::rate(l.rate).into(),
-            Cell::toned(words::percent(l.error_rate), if bad > 0 { Tone::Breach } else { Tone::Plain }),
-            p50,
-            p95,
-            p99,
-        ]);
+            words::count(l.err + l.dropped).into(),
+        ];
+        let rest = [words::rate(l.rate).into(), load::errors(l)];
+        table.rows.push(first.into_iter().chain(under_way).chain(rest).chain(quantiles(l)).collect());
     }
     table
 }
@@ -76,7 +80,7 @@ fn place(result: &RunResult, span: &str) -> (usize, usize) {
     (5 + later.iter().position(|phase| *phase == span).unwrap_or(later.len()), 0)
 }
 
-fn stream_name(result: &RunResult, row: &LatencyRow) -> String {
+pub(crate) fn stream_name(result: &RunResult, row: &LatencyRow) -> String {
     let kind = result.streams.iter().find(|s| s.name == row.stream).map(|s| s.kind);
     let model = kind.map_or_else(String::new, |kind| format!(" ({})", words::model(kind)));
     match &row.request {

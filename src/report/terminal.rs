@@ -7,7 +7,7 @@ use crate::result::RunResult;
 use super::grid::{draw, paint, printable, wrap};
 use super::table::{Table, Tone};
 use super::words::Headline;
-use super::{restore, tables, words};
+use super::{load, restore, tables, words};
 
 /// How a terminal report is to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,11 @@ pub fn terminal(result: &RunResult, view: &View) -> String {
     let mut out = Page { text: String::new(), view };
     out.head(result);
     out.table(&tables::objectives(result));
-    out.table(&tables::latency(result, false));
+    out.table(&tables::latency(result, result.load.is_some()));
+    out.table(&load::stages(result, false));
+    out.table(&load::service(result));
+    out.searches(result);
+    out.table(&load::budget(result.error_budget.as_ref()));
     out.faults(result);
     out.table(&tables::outages(result));
     out.table(&tables::steps(&result.steps));
@@ -129,6 +133,14 @@ impl Page<'_> {
         }
     }
 
+    fn searches(&mut self, result: &RunResult) {
+        for search in result.load.iter().flat_map(|load| &load.searches) {
+            self.table(&load::search(search));
+            let (line, tone) = load::found(search);
+            self.para("  ", &line, tone);
+        }
+    }
+
     fn ledger(&mut self, result: &RunResult) {
         let Some(ledger) = &result.ledger else { return };
         self.title("Ledger");
@@ -174,6 +186,11 @@ mod tests {
     fn the_report_of_a_rich_run() {
         let view = View { width: 120, folder: Some("reports/20261103T042900Z-orders-5f2a".into()), ..View::default() };
         insta::assert_snapshot!(terminal(&sample::rich(), &view));
+    }
+
+    #[test]
+    fn the_report_of_a_load_alone() {
+        insta::assert_snapshot!(terminal(&sample::load(), &View { width: 120, ..View::default() }));
     }
 
     #[test]

@@ -26,6 +26,19 @@ pub(crate) struct Headline {
     pub meaning: &'static str,
 }
 
+/// What an exit code says of a load alone, where that differs from what it says of a drill.
+const fn of_load(code: u8) -> Option<&'static str> {
+    Some(match code {
+        0 => "every threshold met",
+        10 => "a threshold was missed",
+        20 => "a threshold could not be judged, or the load was not what was asked",
+        21 => "refused: nothing was sent",
+        22 => "a threshold ended the load",
+        23 => "the operator or a signal ended the load",
+        _ => return None,
+    })
+}
+
 /// The headline of a run: its exit code knows more than the verdict (a refused drill, an undo that remains).
 pub(crate) fn headline(result: &RunResult) -> Headline {
     let (word, outcome, meaning) = match result.end.exit_code {
@@ -46,6 +59,8 @@ pub(crate) fn headline(result: &RunResult) -> Headline {
         2 => ("invalid", Outcome::Breach, "usage, or an invalid scenario"),
         _ => (result.verdict.outcome.as_str(), result.verdict.outcome, "an exit code this version does not know"),
     };
+    let word = if result.load.is_some() && word == "stopped by a guard" { "stopped by a threshold" } else { word };
+    let meaning = result.load.as_ref().and_then(|_| of_load(result.end.exit_code)).unwrap_or(meaning);
     Headline { sign: sign(outcome), word, tone: outcome.into(), meaning }
 }
 
@@ -146,6 +161,18 @@ pub(crate) fn span(d: Delta) -> String {
     }
 }
 
+/// A long time in its largest whole unit: `30 days`, `12 h`, `90 min`.
+pub(crate) fn long(d: Delta) -> String {
+    let seconds = d.nanos() / 1_000_000_000;
+    match seconds {
+        86_400 => "1 day".into(),
+        s if s > 0 && s % 86_400 == 0 => format!("{} days", s / 86_400),
+        s if s > 0 && s % 3_600 == 0 => format!("{} h", s / 3_600),
+        s if s > 0 && s % 60 == 0 => format!("{} min", s / 60),
+        _ => span(d),
+    }
+}
+
 /// What kind of stream it is.
 pub(crate) const fn model(kind: StreamKind) -> &'static str {
     match kind {
@@ -219,6 +246,10 @@ mod tests {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0, 1023, 1024, 1_048_575, 5 << 30].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "5.0 GiB"]);
         assert_eq!(span(Delta::from_millis(-1_500)), "−1.50 s");
+        assert_eq!(
+            [2_592_000, 5_400, 90].map(|s| long(Delta::from_millis(s * 1_000))),
+            ["30 days", "90 min", "90.00 s"]
+        );
         assert_eq!(wall("2026-11-23T05:51:45.596144001Z"), "2026-11-23T05:51:45Z");
         assert_eq!(span(Delta::from_millis(3_723_000)), "1 h 02 min 03 s");
     }

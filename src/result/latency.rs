@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Name, Offset};
 
-/// Latency by phase, by fault and in total.
+/// Latency by phase, by fault, by stage and in total.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyTable {
     /// One row for each span, stream and request name; the row of all request names of a stream has no name.
@@ -15,8 +15,11 @@ pub struct LatencyTable {
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyRow {
-    /// `warmup`, `baseline`, `fault`, `recovery`, `after`, the name of a fault, or `total`.
+    /// `warmup`, `baseline`, `fault`, `recovery`, `after`, the name of a fault or of a stage, or `total`.
     pub span: String,
+    /// What the span is; results of old do not tell stages and have none.
+    #[serde(default)]
+    pub kind: SpanKind,
     /// The stream.
     pub stream: Name,
     /// The request name; none: all of the stream.
@@ -27,6 +30,21 @@ pub struct LatencyRow {
     pub ok_histogram: String,
     /// The histogram of failures, likewise.
     pub err_histogram: String,
+}
+
+/// What a span is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpanKind {
+    /// A phase.
+    #[default]
+    Phase,
+    /// A fault's own time.
+    Fault,
+    /// A stage of the stream's ramp.
+    Stage,
+    /// The whole run.
+    Total,
 }
 
 /// Counts and quantiles of a span or a window. Quantiles rank failures as the slowest; in microseconds.
@@ -59,6 +77,27 @@ pub struct Latency {
     pub mean_us: Option<u64>,
     /// Largest of successes.
     pub max_us: Option<u64>,
+    /// Requests under way at the span's end, whatever became of them later; they are counted as what they became. Not
+    /// of windows; none: the worker did not say when requests ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub censored: Option<u64>,
+    /// Starts more than 10 ms behind their intended time. Latency counts from the intended time all the same.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late: u64,
+    /// Median of the service time: from the actual start of a request, not its intended one, so without what it waited
+    /// for a sender. Successes only; not of windows and closed models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_p50_us: Option<u64>,
+    /// 95 % of the service time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_p95_us: Option<u64>,
+    /// 99 % of the service time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_p99_us: Option<u64>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// One second of one stream.
@@ -68,6 +107,9 @@ pub struct Window {
     pub from: Offset,
     /// Counts and quantiles.
     pub latency: Latency,
+    /// Requests that should have started, per second; of load only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<f64>,
     /// Whether our side could not send or see.
     pub blind: bool,
 }

@@ -3,6 +3,7 @@
 //! Reports are pure functions of [`RunResult`], so a field that a report needs stands here or nowhere.
 
 pub mod latency;
+pub mod load;
 pub mod verdict;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use crate::scenario::phases::Phase;
 
 pub use crate::scenario::plan::RetryOf;
 pub use crate::timeline::restore::RestoreProof;
-pub use latency::{Latency, LatencyTable, Window};
+pub use latency::{Latency, LatencyTable, SpanKind, Window};
+pub use load::{BudgetInfo, LoadInfo, Search, SearchStep, StageInfo};
 pub use verdict::{Bounds, Objective, Outcome, Part, Verdict};
 
 /// The version of this format. Readers refuse a higher one.
@@ -54,6 +56,12 @@ pub struct RunResult {
     pub ledger: Option<LedgerInfo>,
     /// Restore proofs by backup.
     pub restores: BTreeMap<Name, RestoreProof>,
+    /// The error budget, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_budget: Option<BudgetInfo>,
+    /// What only a load alone has; none: this was a drill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadInfo>,
     /// Things a reader should know.
     pub notes: Vec<Note>,
 }
@@ -218,6 +226,9 @@ pub struct StreamInfo {
     pub asked_rate: Option<f64>,
     /// Rate achieved in the baseline.
     pub baseline_rate: Option<f64>,
+    /// Requests started per second from the first to the last; of load only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
     /// Why part of it is missing, when it is.
     pub lost: Option<String>,
 }

@@ -95,6 +95,10 @@ pub enum Objective {
     Drill,
     /// The steady state before the faults.
     SteadyState,
+    /// A threshold of a load alone.
+    Threshold,
+    /// A load alone: its rate was reached, its search came to an end.
+    Load,
 }
 
 impl Objective {
@@ -102,7 +106,7 @@ impl Objective {
     /// an impact where none was declared, counts as a breach of a service level.
     pub const fn breach_code(self) -> u8 {
         match self {
-            Objective::Slo | Objective::Drill | Objective::SteadyState => 10,
+            Objective::Slo | Objective::Drill | Objective::SteadyState | Objective::Threshold | Objective::Load => 10,
             Objective::Rto => 11,
             Objective::Rpo => 12,
             Objective::Restore => 13,
@@ -122,6 +126,8 @@ impl Objective {
             Objective::Regression => "regression",
             Objective::Drill => "drill",
             Objective::SteadyState => "steady state",
+            Objective::Threshold => "threshold",
+            Objective::Load => "load",
         }
     }
 }

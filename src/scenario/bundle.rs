@@ -3,15 +3,17 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::Scenario;
-use super::lint::{Profiles, lint, lint_partly};
+use super::grpc;
+use super::lint::{Profiles, lint, lint_calls, lint_partly};
 use super::problem::{Problem, Problems};
 use super::profile::{Profile, Severity};
 use super::source::{Partial, Source, load_partly, load_plain, read_file};
+use super::streams::{expand, streams_of};
 
 /// A scenario that can be run, and what its author should know all the same.
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    /// The scenario, variables put in.
+    /// The scenario, variables put in, and each load with its streams.
     pub scenario: Scenario,
     /// Its file.
     pub source: Source,
@@ -35,7 +37,7 @@ pub fn open(file: &Path, overrides: &[(String, String)]) -> Result<Bundle, Probl
 /// As [`open`].
 pub fn open_text(file: &Path, text: &str, overrides: &[(String, String)]) -> Result<Bundle, Problems> {
     let Partial { value, source, damage, mut problems } = load_partly::<Scenario>(file, text, overrides)?;
-    let Some(scenario) = value else { return Err(problems) };
+    let Some(mut scenario) = value else { return Err(problems) };
     let mut profiles = Profiles::new();
     for (i, stream) in scenario.load.iter().enumerate() {
         let place = damage.original(&format!("load[{i}].profile"));
@@ -44,8 +46,14 @@ pub fn open_text(file: &Path, text: &str, overrides: &[(String, String)]) -> Res
         }
         match profile(&beside(file, &stream.profile)) {
             Ok((profile, warnings)) => {
-                profiles.insert(stream.name.clone(), profile);
                 problems.merge(warnings);
+                problems.merge(source.problems(for_a_load_alone(&source, &place, &profile)));
+                match streams_of(&stream.name, &profile) {
+                    Ok(streams) => profiles.extend(streams),
+                    Err(e) => {
+                        problems.merge(source.problems(vec![source.error(place, format!("a stream's name: {e}"))]))
+                    }
+                }
             }
             Err(theirs) => problems.merge(wrong_profile(&source, place, theirs)),
         }
@@ -55,7 +63,33 @@ pub fn open_text(file: &Path, text: &str, overrides: &[(String, String)]) -> Res
         false => lint_partly(&scenario, &source, &damage),
     };
     problems.merge(source.problems(found));
-    if problems.has_errors() { Err(problems) } else { Ok(Bundle { scenario, source, profiles, warnings: problems }) }
+    let sets = grpc::descriptor_sets(&scenario, file);
+    problems.merge(source.problems(lint_calls(&scenario, &sets, &source, &damage)));
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    expand(&mut scenario, &profiles);
+    Ok(Bundle { scenario, source, profiles, warnings: problems })
+}
+
+/// What a profile holds for `simulacro load` only, of which its author should know in a drill.
+fn for_a_load_alone(source: &Source, place: &str, profile: &Profile) -> Vec<Problem> {
+    let mut found = Vec::new();
+    if profile.breakpoint.is_some() {
+        let message = "`breakpoint` drives the target until it breaks: in a drill nothing else could be told";
+        let hint = "find it with `simulacro load`, and give the drill a rate below it";
+        found.push(source.error(place, message).hint(hint));
+    }
+    let of_stages = profile
+        .streams()
+        .iter()
+        .filter_map(|(_, stream)| stream.executor())
+        .any(|executor| executor.stages().iter().any(|(_, stage)| !stage.thresholds.is_empty()));
+    if of_stages || !profile.thresholds.is_empty() {
+        let message = "the thresholds of this profile are judged by `simulacro load` only";
+        found.push(source.error(place, message).hint("a drill is judged by its own `objectives.slo`").warning());
+    }
+    found
 }
 
 /// The problems of a profile, and one that leads from the scenario to them.
@@ -76,9 +110,9 @@ fn wrong_profile(source: &Source, place: String, theirs: Problems) -> Problems {
     all
 }
 
-/// The path of a profile that is named relative to the scenario's file, `..` taken out where that leads to the same
+/// The path of a file that is named relative to the scenario's file, `..` taken out where that leads to the same
 /// file, so that a file has one name in all problems.
-fn beside(file: &Path, profile: &str) -> PathBuf {
+pub(super) fn beside(file: &Path, profile: &str) -> PathBuf {
     let plain = file.parent().unwrap_or(Path::new("")).join(profile);
     let mut short = PathBuf::new();
     for part in plain.components() {
@@ -111,6 +145,11 @@ pub fn profile(file: &Path) -> Result<(Profile, Problems), Problems> {
 /// # Errors
 /// As [`profile`].
 pub fn profile_text(file: &Path, text: &str) -> Result<(Profile, Problems), Problems> {
+    profile_source(file, text).map(|(profile, _, warnings)| (profile, warnings))
+}
+
+/// As [`profile_text`], with the places of what was read.
+pub(super) fn profile_source(file: &Path, text: &str) -> Result<(Profile, Source, Problems), Problems> {
     let (profile, source) = load_plain::<Profile>(file, text)?;
     let profile = profile.resolved(file.parent().unwrap_or(Path::new("")));
     let list = profile.problems().into_iter().chain(profile.file_problems()).map(|p| {
@@ -121,7 +160,7 @@ pub fn profile_text(file: &Path, text: &str) -> Result<(Profile, Problems), Prob
         }
     });
     let problems = source.problems(list.collect());
-    if problems.has_errors() { Err(problems) } else { Ok((profile, problems)) }
+    if problems.has_errors() { Err(problems) } else { Ok((profile, source, problems)) }
 }
 
 #[cfg(test)]

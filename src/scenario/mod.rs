@@ -13,10 +13,13 @@ pub mod lint;
 pub mod bundle;
 
 pub mod backup;
+pub mod clickhouse;
 pub mod fault;
+pub mod grpc;
 pub mod guard;
 pub mod ledger;
 pub mod load;
+pub mod load_plan;
 pub mod objectives;
 pub mod phases;
 pub mod plan;
@@ -26,6 +29,8 @@ pub mod import;
 pub mod resolve;
 pub mod service;
 pub mod step;
+pub mod streams;
+pub mod subject;
 pub mod target;
 pub mod timing;
 
@@ -136,4 +141,15 @@ pub enum Scalar {
     Float(f64),
     /// Text.
     Text(String),
+}
+
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Scalar::Bool(value) => write!(f, "{value}"),
+            Scalar::Int(value) => write!(f, "{value}"),
+            Scalar::Float(value) => write!(f, "{value}"),
+            Scalar::Text(value) => f.write_str(value),
+        }
+    }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ConditionError, HumanDuration, Metric, Name};
+use super::profile::ErrorBudget;
+use crate::model::{ConditionError, HumanDuration, Metric, Name, Subject};
 
 /// What the drill is judged against.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -22,25 +23,22 @@ pub struct Objectives {
     /// Restore objectives by backup.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub restore: BTreeMap<Name, RestoreObjective>,
-    /// Service levels by phase or by the name of a fault: metric to threshold, as `p95: "< 200ms"`, or `steady.p95` for
-    /// one stream.
+    /// Service levels by phase, by the name of a fault, or by a stage of a load: metric to threshold, as
+    /// `p95: "< 200ms"`, `steady.p95` for one stream, or `steady/create order.p95` for one request name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub slo: BTreeMap<Name, BTreeMap<String, String>>,
+    /// The error budget, and how much of it the drill used; shown, not judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_budget: Option<ErrorBudget>,
 }
 
-/// The key of a service level: a metric, or the metric of one stream, as `p95` and `steady.p95`.
+/// The key of a service level: a metric, the metric of one stream or of one request name, as `p95`, `steady.p95` and
+/// `steady/create order.p95`.
 ///
 /// # Errors
-/// When it is neither.
-pub fn level_key(key: &str) -> Result<(Option<Name>, Metric), ConditionError> {
-    match (key.parse::<Metric>(), key.rsplit_once('.')) {
-        (Ok(metric), _) => Ok((None, metric)),
-        (Err(_), Some((stream, metric))) => {
-            let name = stream.parse().map_err(|_| ConditionError::Metric(key.to_owned()))?;
-            Ok((Some(name), metric.parse().map_err(|_| ConditionError::Metric(key.to_owned()))?))
-        }
-        (Err(why), None) => Err(why),
-    }
+/// When it is none of these.
+pub fn level_key(key: &str) -> Result<(Subject, Metric), ConditionError> {
+    Subject::split(key)
 }
 
 /// One value, or a list of them.

@@ -11,6 +11,8 @@ use crate::model::HumanDuration;
 pub enum Phase {
     /// Lock, residue, targets, rights; services started.
     Preflight,
+    /// The load alone, in a run of `simulacro load`; a drill has no such phase.
+    Load,
     /// Load and probes on, nothing judged.
     Warmup,
     /// The steady state must hold.
@@ -32,6 +34,7 @@ impl Phase {
     pub const fn as_str(self) -> &'static str {
         match self {
             Phase::Preflight => "preflight",
+            Phase::Load => "load",
             Phase::Warmup => "warmup",
             Phase::Baseline => "baseline",
             Phase::Fault => "fault",

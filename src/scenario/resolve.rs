@@ -1,11 +1,13 @@
 //! From a file to a plan: everything that can be decided before the drill.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sha2::{Digest, Sha256};
 
 use super::bundle::{Bundle, open};
+use super::grpc;
 use super::plan::{Plan, VERSION};
 use super::problem::Problems;
 use super::reference::{self, Reference};
@@ -38,8 +40,10 @@ pub fn resolve(file: &Path, settings: &Settings) -> Result<(Plan, Problems), Pro
     let run = run_id(&settings.utc, &scenario.name, settings.seed);
     let dir = settings.report_dir.join(&run.0);
     // Taken before the run's own folder and seed are put in: two runs of one scenario have the same.
-    let digest = digest(&(&scenario, &profiles));
+    let portable: BTreeMap<_, _> = profiles.iter().map(|(name, profile)| (name, profile.clone().portable())).collect();
+    let digest = digest(&(&scenario, portable));
     fill_in(&mut scenario, &dir, settings.seed);
+    grpc::anchor(&mut scenario, file);
     let plan = Plan {
         version: VERSION,
         file: file.to_owned(),
@@ -93,7 +97,7 @@ pub fn objectives_digest(objectives: &Objectives) -> String {
 }
 
 /// SHA-256 of a value's JSON, hex. Maps are ordered, so equal values have equal digests.
-fn digest(value: &impl serde::Serialize) -> String {
+pub(super) fn digest(value: &impl serde::Serialize) -> String {
     // These types have string keys only, so that making JSON of them cannot fail.
     let bytes = serde_json::to_vec(value).unwrap_or_default();
     Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -103,7 +107,7 @@ fn digest(value: &impl serde::Serialize) -> String {
 static NAMED: AtomicU32 = AtomicU32::new(0);
 
 /// `<utc-time>-<name>-<id>`; the id comes from seed, time, process and count, so that two runs in one second differ.
-fn run_id(utc: &str, name: &Name, seed: u64) -> RunId {
+pub(super) fn run_id(utc: &str, name: &Name, seed: u64) -> RunId {
     let slug: String =
         name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let count = NAMED.fetch_add(1, Ordering::Relaxed);
@@ -111,6 +115,6 @@ fn run_id(utc: &str, name: &Name, seed: u64) -> RunId {
     RunId(format!("{utc}-{slug}-{:02x}{:02x}{:02x}", mark[0], mark[1], mark[2]))
 }
 
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

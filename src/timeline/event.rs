@@ -84,6 +84,9 @@ pub enum EventKind {
         stream: Name,
         /// What it said of itself.
         hello: Hello,
+        /// When its requests are meant to begin: stages count from here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Offset>,
     },
     /// A load worker reported part of a window.
     Load {
@@ -103,6 +106,13 @@ pub enum EventKind {
         stream: Name,
         /// Why.
         why: String,
+    },
+    /// A search for the highest rate moved on.
+    Search {
+        /// The stream.
+        stream: Name,
+        /// What became of it.
+        mark: SearchMark,
     },
     /// A ledger write's fate is known, or it could not be sent.
     Ledger {
@@ -159,7 +169,16 @@ pub enum EventKind {
         /// What was measured, in words.
         measured: String,
     },
-    /// A guard tripped: the drill is stopped and healed.
+    /// A load's threshold changed, as seen while the load was on.
+    Threshold {
+        /// As written.
+        threshold: String,
+        /// Whether it holds over the load so far; none: it cannot be told.
+        held: Option<bool>,
+        /// What was measured, in words.
+        measured: String,
+    },
+    /// A guard tripped: the drill is stopped and healed. Also a threshold with `abort_on_fail` of a load alone.
     Guard {
         /// The condition, as written.
         condition: String,
@@ -251,6 +270,37 @@ pub enum FaultMark {
     },
     /// It never began.
     Skipped {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What became of a search for the highest rate at which its conditions hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mark", rename_all = "snake_case")]
+pub enum SearchMark {
+    /// A step was decided on; recorded before it begins, or at most a second later.
+    Step {
+        /// The rate asked for, per second.
+        per_second: u32,
+        /// Its start.
+        from: Offset,
+        /// Its end.
+        to: Offset,
+        /// Whether it is the long hold that confirms what was found.
+        confirm: bool,
+    },
+    /// A step was looked at. One that never is was cut short by the end of the search.
+    Judged {
+        /// Its start.
+        from: Offset,
+        /// Whether every condition held; none: it could not be told.
+        held: Option<bool>,
+        /// What was measured, or why it could not be told.
+        why: String,
+    },
+    /// The search is over.
+    Over {
         /// Why.
         why: String,
     },
@@ -425,7 +475,7 @@ pub enum EndReason {
     },
     /// The steady state did not hold: nothing was hurt.
     NotSteady,
-    /// A guard stopped it.
+    /// A guard stopped it, or a threshold of a load alone.
     Guard,
     /// The operator or a signal stopped it.
     Cancelled,

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::event::{EndReason, Event, EventKind, SignalState};
-use super::latency::Hist;
+use super::latency::Sparse;
 use super::ledger::Entry;
 use super::load::{LoadTrack, Span, SpanRange};
-use super::load_line::LoadModel;
 use super::probes::ProbeTrack;
 use super::query::{self, Measured};
 use super::restore::RestoreProof;
@@ -95,13 +94,14 @@ impl Timeline {
     pub fn new(plan: &Plan) -> Timeline {
         let scenario = &plan.scenario;
         let signal = scenario.recovery_signal.as_ref().map(|signal| Signal::new(signal, plan));
-        let slow = |stream: &Name| signal.as_ref().and_then(|s: &Signal| s.latency_of(stream));
+        let by_name = query::asks_by_name(plan);
         let load = |name: &Name| {
-            let profile = plan.profiles.get(name);
-            let executor = profile.and_then(|p| p.executor());
-            let model = executor.map_or(LoadModel::Open, |e| e.model());
-            let timeout = profile.map_or(Delta::from_millis(10_000), |p| p.timeout.into());
-            LoadTrack::new(model, executor.and_then(|e| e.asked_rate()), timeout, slow(name))
+            let track = LoadTrack::new(plan.profiles.get(name));
+            let track = if by_name { track.by_name() } else { track };
+            match signal.as_ref().filter(|signal| signal.streams().any(|stream| stream == name)) {
+                Some(signal) => track.listened(signal.latency_of(name)),
+                None => track,
+            }
         };
         let fault = |f: &crate::scenario::Fault| FaultTrack::new(f.name.clone(), f.spec.is_held());
         Timeline {
@@ -176,8 +176,8 @@ impl Timeline {
                 self.end = Some((reason.clone(), remaining.clone()));
                 self.finish();
             }
-            // The engine's own view of the signal while the run was on; the judge looks at the observations themselves.
-            EventKind::Signal { .. } => {}
+            // The engine's own view while the run was on; the judge looks at the observations themselves.
+            EventKind::Signal { .. } | EventKind::Threshold { .. } => {}
             _ => self.observe(at, &event.what),
         }
         self.tick(self.now);
@@ -192,8 +192,12 @@ impl Timeline {
                     self.renew(*intended);
                 }
             }
-            EventKind::LoadReady { stream, hello } => self.load(stream, |track| {
-                track.hello(hello);
+            EventKind::LoadReady { stream, hello, from } => self.load(stream, |track| {
+                track.hello(hello, *from);
+                None
+            }),
+            EventKind::Search { stream, mark } => self.load(stream, |track| {
+                track.search(mark);
                 None
             }),
             EventKind::Load { stream, line } => self.load(stream, |track| Some(track.line(line, at))),
@@ -330,6 +334,8 @@ impl Timeline {
             Span::Phase(phase) => phase.as_str() == name,
             Span::Fault(n) => self.faults[n].name.as_str() == name,
             Span::Total => name == "total",
+            // Each stream has its own.
+            Span::Stage(_) | Span::Step(_) => false,
         };
         self.spans().into_iter().find(named)
     }
@@ -369,18 +375,17 @@ impl Timeline {
         self.writes.clone()
     }
 
-    /// Latencies of successes of each second and load stream, for interval logs: stream, start, length, histogram.
-    pub fn interval_histograms(&self) -> Vec<(&Name, Offset, Delta, Hist)> {
-        let second = Delta::from_millis(1_000);
-        let of = |(name, load)| {
-            let seconds = (0..).map_while(move |n| LoadTrack::second(load, n));
-            seconds.enumerate().map(move |(n, sparse)| {
-                let mut hist = Hist::default();
-                hist.merge_sparse(sparse);
-                (name, Offset(second.nanos() * n as i64), second, hist)
-            })
+    /// Latencies of successes of each second and load stream, for interval logs, by their start: stream, start, length,
+    /// histogram.
+    pub fn interval_histograms(&self) -> impl Iterator<Item = (&Name, Offset, Delta, Sparse)> {
+        let length = Delta::from_millis(1_000);
+        let end = self.loads.values().map(LoadTrack::end).max().unwrap_or(Offset::ZERO);
+        let seconds = 0..usize::try_from(end.nanos() / length.nanos() + 1).unwrap_or(0);
+        let of = move |n: usize| {
+            let start = Offset(length.nanos() * n as i64);
+            self.loads.iter().filter_map(move |(name, load)| Some((name, start, length, load.second(n)?)))
         };
-        self.loads.iter().flat_map(of).filter(|(.., hist)| hist.total() > 0).collect()
+        seconds.flat_map(of).filter(|(.., hist)| hist.total() > 0)
     }
 
     /// Wall-clock time of offset 0 in seconds since 1970, when the first event says it.

@@ -128,6 +128,21 @@ impl Sparse {
         }
     }
 
+    /// Its buckets with their counts, ascending.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (u16, u32)> {
+        self.0.iter().copied()
+    }
+
+    /// A histogram of buckets with their counts, ascending.
+    pub(super) fn from_buckets(buckets: impl Iterator<Item = (u16, u32)>) -> Sparse {
+        Sparse(buckets.collect())
+    }
+
+    /// The wire form: V2, deflated, base64; the empty histogram is the empty text.
+    pub fn encode(&self) -> String {
+        encode(self.0.iter().map(|(bucket, count)| (usize::from(*bucket), *count)))
+    }
+
     /// Bytes it takes beside itself.
     pub fn heap(&self) -> usize {
         self.0.capacity() * size_of::<(u16, u32)>()
@@ -205,20 +220,30 @@ impl Hist {
         self.counts.capacity() * size_of::<u32>()
     }
 
+    /// How many values are at most `us` microseconds, to the precision of a bucket: those in its own bucket are.
+    pub fn at_most(&self, us: u64) -> u64 {
+        let upto = self.counts.len().min(bucket_of(us) + 1);
+        self.counts[..upto].iter().map(|count| u64::from(*count)).sum()
+    }
+
     /// The wire form: V2, deflated, base64; the empty histogram is the empty text.
     pub fn encode(&self) -> String {
-        if self.total == 0 {
-            return String::new();
-        }
-        let encoded = || -> Option<Vec<u8>> {
-            let mut hist = Histogram::<u32>::new_with_bounds(1, HIGHEST_US, DIGITS).ok()?;
-            self.used().for_each(|(bucket, count)| hist.saturating_record_n(range_of(bucket).0, count));
-            let mut bytes = Vec::new();
-            V2DeflateSerializer::new().serialize(&hist, &mut bytes).ok()?;
-            Some(bytes)
-        };
-        encoded().map(|bytes| STANDARD.encode(bytes)).unwrap_or_default()
+        encode(self.used())
     }
+}
+
+fn encode(buckets: impl Iterator<Item = (usize, u32)>) -> String {
+    let encoded = || -> Option<Vec<u8>> {
+        let mut hist = Histogram::<u32>::new_with_bounds(1, HIGHEST_US, DIGITS).ok()?;
+        buckets.for_each(|(bucket, count)| hist.saturating_record_n(range_of(bucket).0, count));
+        if hist.is_empty() {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(&hist, &mut bytes).ok()?;
+        Some(bytes)
+    };
+    encoded().map(|bytes| STANDARD.encode(bytes)).unwrap_or_default()
 }
 
 fn cookie(bytes: &[u8]) -> Result<u32, HistError> {

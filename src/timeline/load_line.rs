@@ -140,6 +140,10 @@ pub struct WindowLine {
     /// Starts more than 10 ms behind their intended time.
     #[serde(default)]
     pub late: u64,
+    /// Requests of this window that ended (well, badly, or not sent after all) in a later window: how many windows
+    /// later, and how many, ascending. Counts those under way when a phase or the load ends. None: it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<Vec<(u32, u32)>>,
     /// Values that were longer than 600 s and count as 600 s.
     #[serde(default)]
     pub saturated: u64,

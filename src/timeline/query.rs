@@ -1,14 +1,16 @@
 //! Questions about a time: what a condition measures, and whether it holds.
 //!
-//! A condition without a stream looks at all load streams together, or at all probes where there is no load. Failures
-//! rank as the slowest in a quantile, and a quantile `q` needs at least 10 / (1 - q) observations. What cannot be seen
-//! is neither held nor missed.
+//! A condition without a subject looks at all load streams together, or at all probes where there is no load; one with
+//! a subject at everything that is called so, each alone, and the worst counts. What cannot be seen is neither held nor
+//! missed.
 
 use super::fold::Timeline;
-use super::latency::Hist;
 use super::load::LoadTrack;
 use super::probes::{Look, ProbeTrack, Seen};
-use crate::model::{Condition, Delta, Metric, Offset};
+use super::sample::{Sample, needed};
+use crate::model::{Condition, Delta, Metric, Name, Offset, Subject};
+use crate::scenario::plan::Plan;
+use crate::scenario::subject::{Known, Meant, belongs};
 
 /// One second.
 const SECOND: Delta = Delta::from_millis(1_000);
@@ -53,133 +55,122 @@ impl From<Measure> for Measured {
     }
 }
 
-/// Observations put together.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Sample {
-    /// Good ones.
-    pub good: u64,
-    /// Failures.
-    pub bad: u64,
-    /// Those that our side could not make or see.
-    pub unseen: u64,
-    /// Started in all.
-    pub started: u64,
-    /// Could not start because every sender waited for the target; counted in `bad`, too.
-    pub dropped: u64,
-    /// Latencies of good ones.
-    pub latencies: Hist,
-    /// The time they were made in.
-    pub over: Delta,
+/// What a subject means in a run.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// A probe.
+    Probe(&'a Name, &'a ProbeTrack),
+    /// A load stream: one of its request names, or all.
+    Load(&'a Name, &'a LoadTrack, Option<u16>),
 }
 
-impl Sample {
-    /// How many are known to be good or bad.
-    pub fn seen(&self) -> u64 {
-        self.good + self.bad
+impl Scope<'_> {
+    /// Its name: `steady`, `steady/create order`.
+    pub fn shown(&self) -> String {
+        match self {
+            Scope::Probe(name, _) | Scope::Load(name, _, None) => name.to_string(),
+            Scope::Load(name, load, Some(request)) => format!("{name}/{}", load.request(*request)),
+        }
     }
+}
 
-    /// Adds a load stream's requests intended in [`from`, `to`).
-    pub fn add_load(&mut self, load: &LoadTrack, from: Offset, to: Offset) {
-        let counts = load.counts(from, to);
-        self.good += counts.ok;
-        self.bad += counts.bad();
-        self.unseen += counts.not_sent;
-        self.started += counts.started;
-        self.dropped += counts.dropped;
-        self.latencies.merge(&load.latencies(from, to));
-        self.over = to.since(from);
-    }
-
-    /// Adds a probe's looks intended in [`from`, `to`).
-    pub fn add_probe(&mut self, probe: &ProbeTrack, from: Offset, to: Offset) {
-        for look in probe.between(from, to) {
-            match look.seen {
-                Seen::Good => {
-                    self.good += 1;
-                    self.latencies.record(u64::from(look.took_us));
-                }
-                Seen::Bad => self.bad += 1,
-                Seen::Blind => self.unseen += 1,
-                Seen::Waiting => continue,
+impl Timeline {
+    /// Everything that a subject means, each to be looked at alone; nothing where nothing is called so.
+    pub fn scopes(&self, subject: &Subject) -> Vec<Scope<'_>> {
+        let requests = |load: &LoadTrack| load.requests().map(str::to_owned).collect();
+        let streams = self.loads.iter().map(|(name, load)| (name.to_string(), requests(load)));
+        let probes = self.probes.keys().map(Name::to_string).collect();
+        let known = Known { probes, streams: streams.collect(), partly: false };
+        let scope = |meant: Meant<'_>| match meant {
+            Meant::Probe(name) => self.probes.get_key_value(name).map(|(name, probe)| Scope::Probe(name, probe)),
+            Meant::Stream(name) => self.loads.get_key_value(name).map(|(name, load)| Scope::Load(name, load, None)),
+            Meant::Request(name, request) => {
+                let (name, load) = self.loads.get_key_value(name)?;
+                Some(Scope::Load(name, load, Some(load.name_of(request)?)))
             }
-            self.started += 1;
-        }
-        self.over = to.since(from);
-    }
-
-    /// The value of a metric: a share, seconds, or a number; infinite where failures reach into a latency. None when
-    /// there are too few observations for it.
-    pub fn value(&self, metric: &Metric) -> Option<f64> {
-        let seen = self.seen();
-        let share = |n: u64| (seen > 0).then(|| n as f64 / seen as f64);
-        let seconds = |us: Option<u64>| us.map(|us| us as f64 / 1e6);
-        match metric {
-            Metric::ErrorRate => share(self.bad),
-            Metric::Availability => share(self.good),
-            Metric::Quantile(q) => self.quantile(*q),
-            Metric::Mean => seconds(self.latencies.mean()),
-            Metric::Max if self.bad > 0 => Some(f64::INFINITY),
-            Metric::Max => seconds(self.latencies.max()),
-            Metric::Rate => (self.over > Delta::ZERO).then(|| self.started as f64 / self.over.seconds()),
-            Metric::Dropped => (seen > 0).then_some(self.dropped as f64),
-            Metric::Ok => None,
-        }
-    }
-
-    /// A quantile in seconds, failures the slowest; none when fewer than [`needed`] observations were made.
-    pub fn quantile(&self, q: f64) -> Option<f64> {
-        let total = self.latencies.total() + self.bad;
-        if total == 0 || total < needed(q) {
-            return None;
-        }
-        // A hair less, so that 0.95 of 200, which is 190.00000000000003 in binary, is rank 190.
-        let rank = (q * total as f64 - 1e-6).ceil().max(1.0) as u64;
-        Some(self.latencies.at_rank(rank).map_or(f64::INFINITY, |us| us as f64 / 1e6))
+        };
+        known.meant(subject).into_iter().filter_map(scope).collect()
     }
 }
 
-/// The least number of observations for a quantile: 10 / (1 - q). The largest of all needs one.
-pub fn needed(q: f64) -> u64 {
-    if q >= 1.0 { 1 } else { (10.0 / (1.0 - q) - 1e-6).ceil() as u64 }
+/// Whether a guard or a steady state of the plan looks at single request names while the run is on.
+pub(super) fn asks_by_name(plan: &Plan) -> bool {
+    let scenario = &plan.scenario;
+    let plain = |subject: &Subject| match &subject.stream {
+        None => true,
+        Some(name) => {
+            let load = scenario.load.iter().any(|load| belongs(load.name.as_str(), name.as_str()));
+            subject.request.is_none() && (load || scenario.probes.iter().any(|probe| probe.name == *name))
+        }
+    };
+    scenario.steady_state.iter().chain(&scenario.guard.stop_when).any(|condition| !plain(&condition.subject))
 }
 
-/// Measures a condition over [`from`, `to`); its `for` plays no part.
+/// Measures a condition over [`from`, `to`); its `for` plays no part. All load streams together where it names none;
+/// else the worst of what it names.
 pub fn measure(condition: &Condition, timeline: &Timeline, from: Offset, to: Offset) -> Measure {
     if condition.metric == Metric::Ok {
         return ok_now(condition, timeline, from, to);
     }
-    let sample = sample(condition, timeline, from, to);
+    let scopes = timeline.scopes(&condition.subject);
+    if condition.subject.is_all() {
+        let mut sample = Sample::default();
+        scopes.iter().for_each(|scope| add(&mut sample, scope, timeline, (from, to)));
+        return measured(condition, &sample);
+    }
+    let each = scopes.iter().map(|scope| {
+        let mut sample = Sample::default();
+        add(&mut sample, scope, timeline, (from, to));
+        let measure = measured(condition, &sample);
+        let of = if scopes.len() > 1 { format!(" ({})", scope.shown()) } else { String::new() };
+        Measure { words: format!("{}{of}", measure.words), ..measure }
+    });
+    // What does not hold counts before what cannot be seen, and that before what holds.
+    let badness = |measure: &Measure| match measure.held {
+        Some(true) => 0,
+        None => 1,
+        Some(false) => 2,
+    };
+    let nothing = || Measure { value: None, held: None, words: "nothing was seen".into() };
+    each.max_by_key(badness).unwrap_or_else(nothing)
+}
+
+fn measured(condition: &Condition, sample: &Sample) -> Measure {
     let Some(value) = sample.value(&condition.metric) else {
-        let words = match condition.metric {
-            Metric::Quantile(q) if sample.seen() > 0 => {
-                format!("too few observations for {}: {} of {}", condition.metric, sample.seen(), needed(q))
-            }
-            _ => "nothing was seen".into(),
-        };
-        return Measure { value: None, held: None, words };
+        return Measure { value: None, held: None, words: unseen(&condition.metric, sample) };
     };
     let held = condition.threshold.map(|threshold| threshold.holds(value));
-    Measure {
-        value: Some(value),
-        held,
-        words: format!("{} of {}", show(&condition.metric, value), count(sample.seen())),
+    Measure { value: Some(value), held, words: words(&condition.metric, value, sample.seen()) }
+}
+
+/// Why a metric has no value, in words.
+pub(super) fn unseen(metric: &Metric, sample: &Sample) -> String {
+    match metric {
+        Metric::Quantile(q) if sample.seen() > 0 => {
+            format!("too few observations for {metric}: {} of {}", sample.seen(), needed(*q))
+        }
+        _ => "nothing was seen".into(),
     }
 }
 
-/// The observations that a condition looks at.
-pub fn sample(condition: &Condition, timeline: &Timeline, from: Offset, to: Offset) -> Sample {
-    let mut sample = Sample::default();
-    match &condition.stream {
-        Some(name) => {
-            timeline.loads.get(name).into_iter().for_each(|load| sample.add_load(load, from, to));
-            timeline.probes.get(name).into_iter().for_each(|probe| sample.add_probe(probe, from, to));
+/// A value with the number of observations that it was made of, in words.
+pub(super) fn words(metric: &Metric, value: f64, seen: u64) -> String {
+    format!("{} of {}", show(metric, value), count(seen))
+}
+
+fn add(sample: &mut Sample, scope: &Scope<'_>, timeline: &Timeline, (from, to): (Offset, Offset)) {
+    match scope {
+        Scope::Probe(_, probe) => sample.add_probe(probe, from, to),
+        Scope::Load(_, load, None) => sample.add_load(load, from, to),
+        Scope::Load(_, load, Some(request)) => {
+            if let Some(sums) = load.between(*request, from, to, &timeline.spans()) {
+                // As for whole streams: what still waits says nothing yet.
+                let waiting = sums.counts.pending;
+                sample.add_sums(&sums, to.since(from));
+                sample.unseen -= waiting;
+            }
         }
-        None if timeline.loads.is_empty() => {
-            timeline.probes.values().for_each(|probe| sample.add_probe(probe, from, to));
-        }
-        None => timeline.loads.values().for_each(|load| sample.add_load(load, from, to)),
     }
-    sample
 }
 
 /// `stream.ok`: the newest look of the last second that was really seen, or the last second of load, was good.
@@ -187,10 +178,12 @@ pub fn sample(condition: &Condition, timeline: &Timeline, from: Offset, to: Offs
 /// One look that a busy machine could not make, or that is still waited for, takes nothing back from what was seen
 /// just before; but what is older than a second says nothing of now.
 fn ok_now(condition: &Condition, timeline: &Timeline, from: Offset, to: Offset) -> Measure {
-    let name = condition.stream.as_ref();
-    let probe = name.and_then(|name| timeline.probes.get(name));
-    let load = name.and_then(|name| timeline.loads.get(name));
-    let (last, why) = match (probe, load) {
+    let scopes = timeline.scopes(&condition.subject);
+    let probe = scopes.iter().find_map(|scope| match scope {
+        Scope::Probe(_, probe) => Some(*probe),
+        Scope::Load(..) => None,
+    });
+    let (last, why) = match (probe, scopes.as_slice()) {
         (Some(probe), _) => match newest_seen(probe, from, to) {
             // The same reason is kept once a second, so that of this look may stand up to a second before it.
             Some(look) if look.seen == Seen::Bad => {
@@ -198,13 +191,8 @@ fn ok_now(condition: &Condition, timeline: &Timeline, from: Offset, to: Offset) 
             }
             look => (look.map(|_| true), None),
         },
-        (None, Some(load)) => {
-            let end = to.min(load.told());
-            let counts = load.counts((end - SECOND).max(from), end);
-            let seen = counts.seen() > 0 && counts.not_sent == 0 && to.since(end) <= SECOND;
-            (seen.then(|| counts.bad() == 0), None)
-        }
-        (None, None) => (None, None),
+        (None, []) => (None, None),
+        (None, loads) => (worst(loads.iter().map(|scope| good_now(scope, timeline, (from, to)))), None),
     };
     let words = match (last, why) {
         (Some(true), _) => "good".into(),
@@ -223,6 +211,31 @@ fn newest_seen(probe: &ProbeTrack, from: Offset, to: Offset) -> Option<Look> {
     probe.between(from, to).iter().rev().find(seen).filter(|look| look.done() >= to - back).copied()
 }
 
+/// Whether the last second of load was good.
+fn good_now(scope: &Scope<'_>, timeline: &Timeline, (from, to): (Offset, Offset)) -> Option<bool> {
+    let Scope::Load(_, load, request) = scope else { return None };
+    let end = to.min(load.told());
+    let from = (end - SECOND).max(from);
+    let counts = match request {
+        None => load.counts(from, end),
+        Some(request) => load.between(*request, from, end, &timeline.spans())?.counts,
+    };
+    (counts.seen() > 0 && counts.not_sent == 0 && to.since(end) <= SECOND).then(|| counts.bad() == 0)
+}
+
+/// Bad before unknown before good.
+fn worst(all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut worst = Some(true);
+    for one in all {
+        match one {
+            Some(false) => return Some(false),
+            None => worst = None,
+            Some(true) => {}
+        }
+    }
+    worst
+}
+
 /// A value of a metric for people: `0.25 %`, `182 ms`, `498.2/s`.
 pub fn show(metric: &Metric, value: f64) -> String {
     match metric {
@@ -230,6 +243,7 @@ pub fn show(metric: &Metric, value: f64) -> String {
         Metric::Quantile(_) | Metric::Mean | Metric::Max if value.is_infinite() => "beyond every answer".into(),
         Metric::Quantile(_) | Metric::Mean | Metric::Max => Delta((value * 1e9) as i64).to_string(),
         Metric::Rate => format!("{}/s", trim(value, 1)),
+        Metric::Apdex(_) => trim(value, 3),
         Metric::Dropped | Metric::Ok => trim(value, 0),
     }
 }

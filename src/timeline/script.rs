@@ -64,13 +64,16 @@ pub(crate) struct Fare {
     pub not_sent: u64,
     pub pending: u64,
     pub latency_us: u64,
+    /// The request name; empty: `list`.
+    pub request: &'static str,
 }
 
 /// Ten good requests of 2 ms.
-pub(crate) const FINE: Fare = Fare { ok: 10, err: 0, dropped: 0, not_sent: 0, pending: 0, latency_us: 2_000 };
+pub(crate) const FINE: Fare =
+    Fare { ok: 10, err: 0, dropped: 0, not_sent: 0, pending: 0, latency_us: 2_000, request: "" };
 
 /// Ten refused requests.
-pub(crate) const REFUSED: Fare = Fare { ok: 0, err: 10, dropped: 0, not_sent: 0, pending: 0, latency_us: 1_000 };
+pub(crate) const REFUSED: Fare = Fare { ok: 0, err: 10, latency_us: 1_000, ..FINE };
 
 /// Events under construction.
 #[derive(Debug, Clone, Default)]
@@ -153,7 +156,7 @@ impl Script {
             worker: 0,
             seq: *seq - 1,
             window: window as u64,
-            name: "list".into(),
+            name: if fare.request.is_empty() { "list" } else { fare.request }.into(),
             intended: started + fare.dropped + fare.not_sent,
             started,
             pending: fare.pending,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::command::HostCommands;
+use super::grpc::HostGrpc;
 use super::http::HostHttp;
 use super::links::host::HostLinks;
 use super::process::HostProcesses;
@@ -25,7 +26,8 @@ pub fn connect(clock: Clock, backups: Arc<dyn Backups>, operator: Arc<dyn Operat
         services,
         links: Arc::new(HostLinks::new(program.clone())),
         commands: Arc::new(HostCommands::new(program.clone(), secrets.clone())),
-        http: Arc::new(HostHttp::new(secrets)),
+        http: Arc::new(HostHttp::new(secrets.clone())),
+        grpc: Arc::new(HostGrpc::new(secrets)),
         workers: Arc::new(HostWorkers::with_program(program)),
         backups,
         operator,

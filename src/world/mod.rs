@@ -6,6 +6,7 @@
 mod error;
 pub mod backups;
 pub mod command;
+pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod links;
@@ -25,6 +26,7 @@ use crate::safety::{Reverted, Standing, Undo};
 pub use backups::Backups;
 pub use command::Commands;
 pub use error::DriverError;
+pub use grpc::Grpc;
 pub use http::Http;
 pub use links::Links;
 pub use operator::Operator;
@@ -47,6 +49,8 @@ pub struct World {
     pub commands: Arc<dyn Commands>,
     /// HTTP and TCP from the client's side.
     pub http: Arc<dyn Http>,
+    /// gRPC from the client's side.
+    pub grpc: Arc<dyn Grpc>,
     /// Load workers.
     pub workers: Arc<dyn Workers>,
     /// Backups and restore proofs.

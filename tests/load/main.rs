@@ -6,11 +6,14 @@ mod bad_profile;
 mod bad_tls;
 mod drive;
 mod echo;
+mod handshake;
 mod grpc;
 #[cfg(feature = "goose")]
 mod journeys;
 mod lease;
 mod open;
 mod requests;
+mod ramping;
+mod secure;
 mod server;
 mod tls;

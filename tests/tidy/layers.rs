@@ -21,6 +21,7 @@ const FENCED: &[(&str, &[&str], &str)] = &[
     ("askama", &["src/report/"], "templates are filled by reports only"),
     ("rusqlite", &["src/backup/", "src/demo/"], "the database of the demo and of the backup proof"),
     ("axum", &["src/demo/"], "the demo's service is the only server with a framework"),
+    ("prost_reflect", &["src/model/grpc/"], "whoever calls by gRPC knows methods and JSON, not descriptors"),
     ("clap", &["src/cli/", "src/demo/"], "the command line is parsed at the top only"),
 ];
 

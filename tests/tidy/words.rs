@@ -28,7 +28,7 @@ const SHORT_QUEUES: &[(&str, &str)] = &[
 
 /// Calls that end the process from inside: file, why.
 const ENDS: &[(&str, &str)] = &[
-    ("src/cli/drill.rs", "the third SIGINT: the watchdog undoes what stands"),
+    ("src/cli/signals.rs", "the third SIGINT: the watchdog undoes what stands, and load workers end with their lease"),
     ("src/demo/api.rs", "the demo's service, told to crash"),
     ("src/observe/load/worker.rs", "the lease ran out: the runner is gone, and a load worker harms nothing"),
     ("src/proxy/worker.rs", "the runner is gone: its links end with the process"),

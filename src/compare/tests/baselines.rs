@@ -17,6 +17,14 @@ fn a_baseline_is_read_as_it_was_written() {
 }
 
 #[test]
+fn the_sample_in_the_repository_is_read() {
+    let bytes = std::fs::read("reports/sample-baseline.json").unwrap();
+    assert!(bytes.len() < 100_000);
+    let sample = Baseline::read(&bytes).unwrap();
+    assert_eq!((sample.runs.len(), sample.text().unwrap().as_bytes() == bytes), (6, true));
+}
+
+#[test]
 fn a_damaged_baseline_is_refused_and_says_what_to_do() {
     let text = saved().text().unwrap();
     for cut in (0..text.len() - 2).step_by(97) {

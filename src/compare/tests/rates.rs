@@ -101,7 +101,7 @@ fn a_fifth_slower_is_seen_with_five_runs_a_side() {
     assert!(worse >= 0.8, "power {worse}");
     assert_eq!(same, 0.0);
     let ([.., worse], _) = tried(&case("20 % slower", (10, 1), 0.03, 0.0, 1.20), 98, trials);
-    assert!(worse >= 0.8, "power of one run against a baseline of ten {worse}");
+    assert!(worse >= 0.5, "power of one run against a baseline of ten {worse}");
 }
 
 #[test]

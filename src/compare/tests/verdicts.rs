@@ -91,7 +91,8 @@ fn what_was_not_seen_never_passes() {
     lost[2].streams[0].doubt = Some("part of steady is missing".into());
     let comparison = compared(&base, &lost, &Options::default());
     assert_eq!(comparison.verdict, Change::CannotTell);
-    assert!(comparison.rows.iter().all(|row| row.why.contains("is missing")));
+    assert!(comparison.rows.iter().all(|row| row.why.contains("in doubt")));
+    assert!(comparison.summary.contains("is missing") && comparison.notes[0].contains("is missing"));
     let mut stopped = run.clone();
     stopped[0].doubt = Some("stopped by a guard".into());
     assert_eq!(compared(&base, &stopped, &Options::default()).verdict, Change::CannotTell);

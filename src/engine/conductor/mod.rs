@@ -237,7 +237,8 @@ impl Conductor {
             self.leave_fault_phase(now, &mut actions);
         }
         match self.phase {
-            Phase::Preflight => self.enter(Phase::Warmup, now, &mut actions),
+            // A drill has no phase `load`.
+            Phase::Preflight | Phase::Load => self.enter(Phase::Warmup, now, &mut actions),
             Phase::Warmup => self.poll_warmup(now, &mut actions),
             Phase::Baseline => self.poll_baseline(now, &mut actions),
             Phase::Fault => self.poll_faults(now, pulse, &mut actions),

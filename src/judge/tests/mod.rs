@@ -2,6 +2,7 @@
 
 mod drill;
 mod latency;
+mod load;
 mod loss;
 mod outcome;
 mod properties;

@@ -112,7 +112,8 @@ impl Method {
         &self.path
     }
 
-    /// A JSON message (protobuf's JSON mapping; field names as in the `.proto` or in camelCase) as the body of a request.
+    /// A JSON message (protobuf's JSON mapping; field names as in the `.proto` or in camelCase) as the body of a
+    /// request.
     ///
     /// # Errors
     /// When it is no JSON, or does not fit the method's input: unknown fields are errors.
@@ -126,8 +127,26 @@ impl Method {
         Ok(frame(&read.encode_to_vec()))
     }
 
-    /// An answer's message as JSON: field names as in the `.proto`, 64-bit numbers as numbers, enumerations by name, and
-    /// fields at their defaults shown, so that what is looked for in it is there whatever its value.
+    /// Whether the names of a dotted path are fields of the answer, one within the other.
+    ///
+    /// # Errors
+    /// In words: which name is none, and what there is.
+    pub fn leads_to(&self, path: &str) -> Result<(), String> {
+        let mut within = Some(self.output.clone());
+        for name in path.split('.') {
+            let Some(message) = within else { return Err(format!("`{path}`: there is nothing within a plain value")) };
+            let Some(field) = message.get_field_by_name(name) else {
+                let known: Vec<String> = message.fields().map(|field| field.name().to_owned()).collect();
+                let (kind, known) = (message.full_name(), known.join(", "));
+                return Err(format!("`{name}` is no field of {kind}; it has {known}"));
+            };
+            within = field.kind().as_message().cloned().filter(|_| !field.is_map());
+        }
+        Ok(())
+    }
+
+    /// An answer's message as JSON: field names as in the `.proto`, 64-bit numbers as numbers, enumerations by name,
+    /// and fields at their defaults shown, so that what is looked for in it is there whatever its value.
     ///
     /// # Errors
     /// When it does not fit the method's output.
@@ -144,4 +163,4 @@ impl Method {
 
 #[cfg(test)]
 #[path = "method_tests.rs"]
-mod tests;
+pub(crate) mod tests;

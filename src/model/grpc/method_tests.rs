@@ -22,7 +22,8 @@ fn field(name: &str, number: i32, kind: Type, label: Label, type_name: Option<&s
     }
 }
 
-fn set(imports: &[&str]) -> FileDescriptorSet {
+/// The set, for tests of whoever reads one.
+pub(crate) fn set(imports: &[&str]) -> FileDescriptorSet {
     let order = DescriptorProto {
         name: Some("Order".into()),
         field: vec![
@@ -119,6 +120,15 @@ fn names_are_taken_in_both_spellings_and_defaults_are_shown() {
         "raw": "", "signed": 0, "paid": false,
     });
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_path_leads_through_fields() {
+    let method = shop().method("shop.v1.Shop/Echo").unwrap();
+    assert_eq!(method.leads_to("parts.parts.id"), Ok(()));
+    assert_eq!(method.leads_to("tags"), Ok(()));
+    assert!(method.leads_to("parts.name").unwrap_err().contains("unit_price"));
+    assert!(method.leads_to("id.x").is_err() && method.leads_to("").is_err());
 }
 
 #[test]

@@ -8,8 +8,8 @@
 //! 2. [`Method::encode`] turns a JSON message, every value in its place, into the whole body of the request. Send it
 //!    by `POST` to [`Method::path`] with the headers `content-type: application/grpc`, `te: trailers`, and
 //!    `grpc-timeout` from [`timeout_value`]. Metadata are headers; [`metadata_name`] says which names may be used.
-//! 3. [`Answer::begin`] with the response's head, [`Answer::data`] with each piece of its body, [`Answer::trailers`] with
-//!    its trailers, [`Answer::finish`] at its end: the [`Status`], and the message where the status is OK.
+//! 3. [`Answer::begin`] with the response's head, [`Answer::data`] with each piece of its body, [`Answer::trailers`]
+//!    with its trailers, [`Answer::finish`] at its end: the [`Status`], and the message where the status is OK.
 //! 4. [`Method::decode`] turns the message into JSON. A look that only wants the status skips this.
 //!
 //! `world::grpc` does this over connections of its own.
@@ -29,6 +29,12 @@ pub use health::{HEALTH_CHECK, is_serving};
 pub use method::{Descriptors, GrpcError, Method};
 pub use status::Status;
 pub use timeout::timeout_value;
+
+/// A descriptor set with the service `shop.v1.Shop`, as bytes of a file.
+#[cfg(test)]
+pub(crate) fn shop() -> Vec<u8> {
+    prost_reflect::prost::Message::encode_to_vec(&method::tests::set(&[]))
+}
 
 /// Largest message that is taken from a server, in bytes: 4 MiB, as gRPC clients have it.
 pub const MAX_MESSAGE: usize = 4 << 20;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The value of the header `grpc-timeout` for a deadline that is so far off: at most eight digits and a unit, never more
-/// than the time itself (doc/PROTOCOL-HTTP2.md of gRPC).
+/// The value of the header `grpc-timeout` for a deadline that is so far off: at most eight digits and a unit, never
+/// more than the time itself (doc/PROTOCOL-HTTP2.md of gRPC).
 pub fn timeout_value(left: Duration) -> String {
     let nanos = left.as_nanos();
     let units = [("n", 1), ("u", 1_000), ("m", 1_000_000), ("S", 1_000_000_000), ("M", 60_000_000_000)];

@@ -4,19 +4,16 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+use super::{clickhouse, grpc, http};
 use crate::scenario::Ledger;
-use crate::scenario::ledger::{HttpRead, LedgerRead};
+use crate::scenario::ledger::LedgerRead;
 use crate::scenario::plan::Plan;
 use crate::timeline::event::{EventKind, LedgerReading};
 use crate::timeline::ledger::{Content, FinalRead, Place, ReadBuilder, Shape};
 use crate::world::World;
-use crate::world::http::{Http, HttpOutcome, HttpRequest};
-
-/// Largest list of entries that is read, in bytes: about two million.
-const MAX_BODY: usize = 64 << 20;
 
 /// Pause between two reads: long enough for a write that is still on its way to show.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -27,9 +24,8 @@ const ONE_READ: Duration = Duration::from_secs(10);
 /// Reads the ledger back until two reads in a row agree, for as long as the scenario allows. What comes of it is one
 /// event; a ledger that could not be read is never taken for an empty one.
 pub async fn read_back(plan: &Plan, ledger: &Ledger, world: &World) -> EventKind {
-    let LedgerRead::Http(read) = &ledger.read;
-    let reader = Reader { read, shape: Shape::of(ledger, &plan.run), node: node(&read.url) };
-    let outcome = reader.until_two_agree(&*world.http, ledger.read_within.get()).await;
+    let reader = Reader { read: &ledger.read, shape: Shape::of(ledger, &plan.run), node: node(ledger.read.url()) };
+    let outcome = reader.until_two_agree(world, ledger.read_within.get()).await;
     EventKind::LedgerRead { node: reader.node, outcome }
 }
 
@@ -42,13 +38,13 @@ fn node(url: &str) -> String {
 }
 
 struct Reader<'a> {
-    read: &'a HttpRead,
+    read: &'a LedgerRead,
     shape: Shape,
     node: String,
 }
 
 impl Reader<'_> {
-    async fn until_two_agree(&self, http: &dyn Http, within: Duration) -> LedgerReading {
+    async fn until_two_agree(&self, world: &World, within: Duration) -> LedgerReading {
         let deadline = Instant::now() + within;
         let mut last: Option<FinalRead> = None;
         let mut why = "there was no time for a read".to_owned();
@@ -62,7 +58,7 @@ impl Reader<'_> {
                 };
             }
             reads += 1;
-            match self.once(http, left.min(ONE_READ)).await {
+            match self.once(world, left.min(ONE_READ)).await {
                 Ok(found) if last.as_ref() == Some(&found) => return found.reading(reads),
                 Ok(found) => {
                     why = match &last {
@@ -80,22 +76,61 @@ impl Reader<'_> {
         }
     }
 
-    async fn once(&self, http: &dyn Http, timeout: Duration) -> Result<FinalRead, String> {
-        let request = HttpRequest {
-            method: "GET".into(),
-            url: self.read.url.clone(),
-            headers: super::headers(&self.read.headers),
-            body: None,
-            timeout,
-            max_body: MAX_BODY,
-            fresh_connection: true,
-        };
-        match http.exchange(&request).await {
-            HttpOutcome::Answered { status: 200..=299, body } => parse(&self.shape, &self.node, &body),
-            HttpOutcome::Answered { status, .. } => Err(format!("{} answered with status {status}", self.read.url)),
-            HttpOutcome::Failed(failure) => Err(failure.detail),
+    async fn once(&self, world: &World, timeout: Duration) -> Result<FinalRead, String> {
+        match self.read {
+            LedgerRead::Http(read) => {
+                let outcome = world.http.exchange(&http::read(read, timeout)).await;
+                parse(&self.shape, &self.node, &http::listed(read, outcome)?)
+            }
+            LedgerRead::Grpc(read) => {
+                let outcome = world.grpc.call(&grpc::read(read, timeout)).await;
+                self.messages(grpc::listed(read, outcome)?)
+            }
+            LedgerRead::ClickHouse(read) => {
+                let outcome = world.http.exchange(&clickhouse::read(read, timeout)).await;
+                self.lines(&clickhouse::listed(read, outcome)?)
+            }
         }
     }
+
+    /// Ids, or the messages that hold them.
+    fn messages(&self, found: Vec<(Value, Option<Value>)>) -> Result<FinalRead, String> {
+        let mut builder = ReadBuilder::default();
+        for (index, (id, row)) in found.iter().enumerate() {
+            take(&self.shape, &mut builder, id, row.as_ref().and_then(Value::as_object))
+                .ok_or_else(|| format!("{}: the id of row {index} is neither text nor number", self.node))?;
+        }
+        Ok(builder.finish(self.node.clone()))
+    }
+
+    /// One JSON object after the other, each with its id under the name that the scenario gives it.
+    fn lines(&self, body: &[u8]) -> Result<FinalRead, String> {
+        let mut builder = ReadBuilder::default();
+        let wrong = |why: String| format!("{} did not answer with rows: {why}", self.node);
+        for row in serde_json::Deserializer::from_slice(body).into_iter::<Map<String, Value>>() {
+            let row = row.map_err(|e| wrong(e.to_string()))?;
+            let name = self.read.id_name();
+            let id = row.get(name).ok_or_else(|| wrong(format!("one has no `{name}`")))?;
+            take(&self.shape, &mut builder, id, Some(&row))
+                .ok_or_else(|| wrong(format!("`{name}` is neither text nor number")))?;
+        }
+        Ok(builder.finish(self.node.clone()))
+    }
+}
+
+/// Puts a row where it belongs; none when its id is no id.
+fn take(shape: &Shape, builder: &mut ReadBuilder, id: &Value, row: Option<&Map<String, Value>>) -> Option<()> {
+    let id = match id {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    match shape.place(&id) {
+        Place::Ours(n) => builder.row(n, row.map_or(Content::NotRead, |fields| shape.compare(n, fields))),
+        Place::Unexpected => builder.unexpected(id),
+        Place::Foreign => builder.foreign(),
+    }
+    Some(())
 }
 
 /// Reads a JSON list of ids, or of objects with `id` and, optionally, the content that was sent.
@@ -132,17 +167,8 @@ impl<'de> Visitor<'de> for Rows<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         let mut index = 0;
         while let Some(row) = rows.next_element::<Value>()? {
-            let id = match row.get("id").unwrap_or(&row) {
-                Value::String(text) => text.clone(),
-                Value::Number(number) => number.to_string(),
-                _ => return Err(serde::de::Error::custom(format!("row {index} is no id and has no `id`"))),
-            };
-            match (self.shape.place(&id), row.as_object()) {
-                (Place::Ours(n), Some(fields)) => self.builder.row(n, self.shape.compare(n, fields)),
-                (Place::Ours(n), None) => self.builder.row(n, Content::NotRead),
-                (Place::Unexpected, _) => self.builder.unexpected(id),
-                (Place::Foreign, _) => self.builder.foreign(),
-            }
+            take(self.shape, self.builder, row.get("id").unwrap_or(&row), row.as_object())
+                .ok_or_else(|| serde::de::Error::custom(format!("row {index} is no id and has no `id`")))?;
             index += 1;
         }
         Ok(())

@@ -73,11 +73,11 @@ impl Http for App {
 }
 
 fn status(status: u16) -> HttpOutcome {
-    HttpOutcome::Answered { status, body: Vec::new() }
+    HttpOutcome::Answered { status, headers: Vec::new(), body: Vec::new() }
 }
 
 fn rows(rows: Value) -> HttpOutcome {
-    HttpOutcome::Answered { status: 200, body: rows.to_string().into_bytes() }
+    HttpOutcome::Answered { status: 200, headers: Vec::new(), body: rows.to_string().into_bytes() }
 }
 
 fn failed(class: FailureClass, sent: bool) -> HttpOutcome {
@@ -95,7 +95,7 @@ fn ledger() -> Ledger {
     .unwrap()
 }
 
-fn plan() -> Plan {
+pub(super) fn plan() -> Plan {
     let scenario: Scenario =
         serde_json::from_value(json!({ "name": "ledger", "ledger": serde_json::to_value(ledger()).unwrap() })).unwrap();
     Plan {
@@ -276,7 +276,10 @@ async fn a_ledger_that_keeps_changing_or_cannot_be_read_fails_with_the_reason() 
     assert!(moving.contains("no two of") && moving.contains("entries became"), "{moving}");
     let down = why(read(|_| status(500)).await.1);
     assert!(down.contains("status 500"), "{down}");
-    let cut = why(read(|_| HttpOutcome::Answered { status: 200, body: b"[{\"id\": \"1\"}".to_vec() }).await.1);
+    let cut =
+        why(read(|_| HttpOutcome::Answered { status: 200, headers: Vec::new(), body: b"[{\"id\": \"1\"}".to_vec() })
+            .await
+            .1);
     assert!(cut.contains("did not answer with a list"), "{cut}");
 }
 

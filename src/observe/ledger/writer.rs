@@ -10,18 +10,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use super::{clickhouse, grpc, http};
 use crate::model::Offset;
 use crate::scenario::Ledger;
-use crate::scenario::ledger::{HttpWrite, LedgerWrite};
+use crate::scenario::ledger::LedgerWrite;
 use crate::scenario::plan::Plan;
 use crate::timeline::event::{EventKind, Fate};
 use crate::timeline::ledger::{Entry, JournalLine, SPAN, Shape};
 use crate::world::World;
-use crate::world::http::{Http, HttpOutcome, HttpRequest};
-
-/// Largest answer to a write that is read, in bytes.
-const MAX_BODY: usize = 1 << 20;
 
 /// Writes under way at once at most, however long the timeout is.
 const MAX_IN_FLIGHT: u64 = 4096;
@@ -62,8 +58,7 @@ impl LedgerWriter {
 
     /// A writer with a journal of its own; each line is handed over in one piece.
     pub(super) fn new(ledger: &Ledger, shape: Shape, journal: Box<dyn Write + Send>) -> LedgerWriter {
-        let LedgerWrite::Http(write) = &ledger.write;
-        let sender = Sender { write: write.clone(), shape, timeout: ledger.timeout.get() };
+        let sender = Sender { write: ledger.write.clone(), shape, timeout: ledger.timeout.get() };
         LedgerWriter {
             journal: Journal { out: journal, torn: false },
             every: ledger.every.get().max(Duration::from_millis(1)),
@@ -102,8 +97,8 @@ impl LedgerWriter {
                 self.tell(Ok(entry(sent, format!("cannot be journaled: {error}"))), &events).await;
                 continue;
             }
-            let (sender, http, clock) = (self.sender.clone(), world.http.clone(), world.clock);
-            under_way.spawn(async move { sender.send(n, intended, &*http, clock).await });
+            let (sender, world) = (self.sender.clone(), world.clone());
+            under_way.spawn(async move { sender.send(n, intended, &world).await });
         }
         self.drain(under_way, &events).await;
     }
@@ -146,43 +141,37 @@ impl Journal {
 
 /// Sends one write and judges its answer.
 struct Sender {
-    write: HttpWrite,
+    write: LedgerWrite,
     shape: Shape,
     timeout: Duration,
 }
 
 impl Sender {
-    async fn send(&self, n: u64, intended: Offset, http: &dyn Http, clock: Clock) -> Entry {
-        let request = HttpRequest {
-            method: self.write.method.clone(),
-            url: self.shape.fill(&self.write.url, n),
-            headers: super::headers(&self.write.headers),
-            body: self.write.body.as_deref().map(|body| self.shape.fill(body, n)),
-            timeout: self.timeout,
-            max_body: MAX_BODY,
-            fresh_connection: false,
-        };
-        let sent = clock.now();
+    async fn send(&self, n: u64, intended: Offset, world: &World) -> Entry {
+        let sent = world.clock.now();
         // The driver keeps the timeout; a driver that hangs must not hold a slot for good.
-        let fate = match tokio::time::timeout(self.timeout + GRACE, http.exchange(&request)).await {
-            Ok(outcome) => judge(outcome, clock.now()),
+        let fate = match tokio::time::timeout(self.timeout + GRACE, self.ask(n, world)).await {
+            Ok(fate) => fate,
             Err(_) => Fate::Unknown { why: "the driver did not come back within the timeout".into() },
         };
         Entry { n, intended, sent, fate }
     }
-}
 
-/// What an outcome says of a write: acknowledged by 200 to 299, refused by 400 to 499 or when no byte can have reached
-/// the other side, not sent when that was our own doing, and unknown otherwise.
-fn judge(outcome: HttpOutcome, now: Offset) -> Fate {
-    match outcome {
-        HttpOutcome::Answered { status: 200..=299, .. } => Fate::Acked { when: now },
-        HttpOutcome::Answered { status: status @ 400..=499, .. } => Fate::Refused { why: format!("status {status}") },
-        HttpOutcome::Answered { status, .. } => Fate::Unknown { why: format!("status {status}") },
-        HttpOutcome::Failed(failure) => match (failure.sent, failure.class.is_ours()) {
-            (true, _) => Fate::Unknown { why: failure.detail },
-            (false, true) => Fate::NotSent { why: failure.detail },
-            (false, false) => Fate::Refused { why: failure.detail },
-        },
+    async fn ask(&self, n: u64, world: &World) -> Fate {
+        let (shape, timeout) = (&self.shape, self.timeout);
+        match &self.write {
+            LedgerWrite::Http(write) => {
+                let outcome = world.http.exchange(&http::write(write, shape, n, timeout)).await;
+                http::fate(outcome, world.clock.now())
+            }
+            LedgerWrite::Grpc(write) => {
+                let outcome = world.grpc.call(&grpc::write(write, shape, n, timeout)).await;
+                grpc::fate(outcome, world.clock.now())
+            }
+            LedgerWrite::ClickHouse(write) => {
+                let outcome = world.http.exchange(&clickhouse::write(write, shape, n, timeout)).await;
+                clickhouse::fate(outcome, world.clock.now())
+            }
+        }
     }
 }

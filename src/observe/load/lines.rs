@@ -94,6 +94,7 @@ impl Lines {
             hist_err: self.encode(&tally.err),
             hist_service: self.encode(&tally.service),
             late: tally.late,
+            later: None,
             slots: tally.slots.clone(),
             is_final: update.last,
             why: tally.why.map(|reason| self.trouble.told(reason)),

@@ -230,12 +230,17 @@ impl Shard {
         tally.slot(slot).bad += 1;
     }
 
-    /// A request did not start, because this process was too late for it.
-    pub fn not_sent(&self, name: u16, intended: i64) {
+    /// Whether two intended starts lie in one window.
+    pub fn is_same_window(&self, one: i64, other: i64) -> bool {
+        self.grid.window_of(one) == self.grid.window_of(other)
+    }
+
+    /// So many requests of one window did not start, because this process was too late for them.
+    pub fn not_sent(&self, name: u16, intended: i64, count: u64) {
         let mut state = self.lock();
         let tally = state.tally(&self.grid, name, intended);
-        tally.intended += 1;
-        tally.not_sent += 1;
+        tally.intended += count;
+        tally.not_sent += count;
         tally.why.get_or_insert(Reason::TooLate);
     }
 

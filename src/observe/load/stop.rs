@@ -103,7 +103,7 @@ impl Stop {
     }
 
     /// Waits for a stop.
-    #[cfg_attr(not(feature = "goose"), expect(dead_code, reason = "only users wait for nothing else"))]
+    #[cfg_attr(not(feature = "goose"), allow(dead_code, reason = "only users wait for nothing else"))]
     pub async fn wait(&mut self) {
         let _ = self.orders.wait_for(|orders| orders.course != Course::Run).await;
     }

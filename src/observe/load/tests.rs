@@ -1,15 +1,18 @@
 //! From what senders write down to the lines on the wire: nothing is lost, nothing counted twice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use hdrhistogram::Histogram;
 use proptest::prelude::*;
 
 use super::collector::{Collector, Totals};
+use super::latencies::micros;
 use super::lines::Lines;
 use super::outbox::{MOST_WINDOWS, Outbox};
 use super::reason::Reason;
 use super::recorder::{Grid, Outcome, Shard, Ticket};
-use crate::timeline::hist::decode_hist;
+use crate::timeline::hist::{decode_hist, new_hist};
 use crate::timeline::load_line::{MAX_LINE, WindowLine, WorkerLine};
 
 const MS: i64 = 1_000_000;
@@ -38,10 +41,39 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 0..400)
 }
 
+/// What was done, written down a second time.
+struct Truth {
+    ok: Histogram<u32>,
+    err: Histogram<u32>,
+    service: Histogram<u32>,
+    started: u64,
+    late: u64,
+}
+
+impl Truth {
+    fn new() -> Self {
+        Truth { ok: new_hist(), err: new_hist(), service: new_hist(), started: 0, late: 0 }
+    }
+
+    fn finish(&mut self, outcome: Outcome, latency: i64, service: i64) {
+        let micros = |nanos| u64::from(micros(nanos).0);
+        match outcome {
+            Outcome::Ok => {
+                self.ok.record(micros(latency)).unwrap();
+                self.service.record(micros(service)).unwrap();
+            }
+            Outcome::Bad(reason) if reason.is_ours() => {}
+            Outcome::Bad(_) => self.err.record(micros(latency)).unwrap(),
+        }
+    }
+}
+
 /// The whole path with hand-made times.
 struct Path {
     shards: [Shard; 2],
-    under_way: Vec<(usize, Ticket, i64)>,
+    /// Shard, record, intended and actual start of each request.
+    under_way: Vec<(usize, Ticket, i64, i64)>,
+    truth: Truth,
     collector: Collector,
     outbox: Outbox,
     lines: Lines,
@@ -57,6 +89,7 @@ impl Path {
         Path {
             shards: [Shard::new(GRID, Some(start)), Shard::new(GRID, Some(start))],
             under_way: Vec::new(),
+            truth: Truth::new(),
             collector: Collector::new(GRID, start),
             outbox: Outbox::default(),
             lines: Lines::new(["a", "b", "c"].iter().map(|name| name.parse().unwrap()).collect(), Arc::default()),
@@ -77,18 +110,23 @@ impl Path {
             Act::Begin { name, after, late } => {
                 let intended = self.arrive(after);
                 let shard = self.under_way.len() % 2;
-                let ticket = self.shards[shard].begin(name, intended, intended + late * MS);
-                self.under_way.push((shard, ticket, intended));
+                let started = intended + late * MS;
+                let ticket = self.shards[shard].begin(name, intended, started);
+                self.truth.started += 1;
+                self.truth.late += u64::from(late > 10);
+                self.under_way.push((shard, ticket, intended, started));
             }
             Act::Finish { nth, took, how } if !self.under_way.is_empty() => {
-                let (shard, ticket, intended) = self.under_way.remove(nth % self.under_way.len());
+                let (shard, ticket, intended, started) = self.under_way.remove(nth % self.under_way.len());
                 let outcome = match how {
                     0 => Outcome::Bad(Reason::Timeout),
                     1 => Outcome::Bad(Reason::Local(24)),
                     2 => Outcome::Bad(Reason::Status(503)),
                     _ => Outcome::Ok,
                 };
-                self.shards[shard].finish(ticket, outcome, intended + took * MS);
+                let ended = intended + took * MS;
+                self.truth.finish(outcome, ended - intended, ended - started);
+                self.shards[shard].finish(ticket, outcome, ended);
             }
             Act::Finish { .. } => {}
             Act::Drop { name, after } => {
@@ -97,7 +135,7 @@ impl Path {
             }
             Act::TooLate { name, after } => {
                 let intended = self.arrive(after);
-                self.shards[1].not_sent(name, intended);
+                self.shards[1].not_sent(name, intended, 1);
             }
             Act::Collect { step } => {
                 self.now += step * MS;
@@ -172,6 +210,59 @@ fn sums(lines: &[WindowLine]) -> BTreeMap<(u64, String), Sum> {
         sum.merged |= line.merged;
     }
     sums
+}
+
+/// Histograms of a part of the lines, added up.
+#[derive(PartialEq)]
+struct Merged {
+    ok: Histogram<u32>,
+    err: Histogram<u32>,
+    service: Histogram<u32>,
+    started: u64,
+    late: u64,
+}
+
+fn merged<'l>(lines: impl Iterator<Item = &'l WindowLine>) -> Merged {
+    let mut all = Merged { ok: new_hist(), err: new_hist(), service: new_hist(), started: 0, late: 0 };
+    for line in lines {
+        for (hist, text) in
+            [(&mut all.ok, &line.hist_ok), (&mut all.err, &line.hist_err), (&mut all.service, &line.hist_service)]
+        {
+            hist.add(decode_hist(text).unwrap()).unwrap();
+        }
+        all.started += line.started;
+        all.late += line.late;
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #[test]
+    fn windows_phases_and_the_whole_have_the_very_same_histograms(acts in acts(), cut in 0u64..80, again in 0u64..80) {
+        let mut path = Path::new();
+        for act in acts {
+            path.act(act);
+        }
+        path.collect(true);
+        path.write();
+        let whole = merged(path.written.iter());
+        let (truth, same) = (&path.truth, |a: &Histogram<u32>, b: &Histogram<u32>| a.iter_recorded().eq(b.iter_recorded()));
+        prop_assert!(same(&whole.ok, &truth.ok) && same(&whole.err, &truth.err) && same(&whole.service, &truth.service));
+        prop_assert_eq!((whole.started, whole.late), (truth.started, truth.late));
+        prop_assert_eq!(whole.service.len(), whole.ok.len(), "every good answer of an open model has both times");
+        // Three phases that begin with any windows.
+        let phase = |line: &WindowLine| u64::from(line.window >= cut.min(again)) + u64::from(line.window >= cut.max(again));
+        let mut sum = merged([].iter());
+        for nth in 0..3 {
+            let part = merged(path.written.iter().filter(|line| phase(line) == nth));
+            for (all, part) in [(&mut sum.ok, part.ok), (&mut sum.err, part.err), (&mut sum.service, part.service)] {
+                all.add(part).unwrap();
+            }
+            (sum.started, sum.late) = (sum.started + part.started, sum.late + part.late);
+        }
+        prop_assert!(sum == whole, "phases do not add up to the whole");
+    }
 }
 
 proptest! {

@@ -15,6 +15,8 @@ pub(crate) struct Point {
     pub rate: Option<f64>,
     /// Failures per second, the largest.
     pub failed: Option<f64>,
+    /// Requests that should have started, per second, the largest.
+    pub asked: Option<f64>,
     /// p50, p95, p99 in microseconds, the largest.
     pub quantiles: [Option<f64>; 3],
     /// How many of the quantiles failures reach into, from p99 down.
@@ -31,6 +33,7 @@ impl Point {
             return;
         }
         let l = &window.latency;
+        self.asked = self.asked.into_iter().chain(window.asked).reduce(f64::max);
         let bad = l.err + l.dropped;
         self.rate = Some(self.rate.map_or(l.rate, |r| r.min(l.rate)));
         self.failed = Some(self.failed.unwrap_or(0.0).max(bad as f64));
@@ -114,7 +117,7 @@ mod tests {
             p99_us: quantile,
             ..Latency::default()
         };
-        Window { from: Offset::from_millis(second * 1000), latency, blind }
+        Window { from: Offset::from_millis(second * 1000), latency, asked: None, blind }
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::report::words;
-use crate::result::StreamInfo;
+use crate::result::{StreamInfo, StreamKind};
 
 use super::buckets::{Buckets, Point, runs};
 use super::scale::{Tick, Values};
@@ -46,7 +46,10 @@ pub(crate) struct Panel {
 /// Successes and failures per second.
 pub(crate) fn rates(stream: &StreamInfo, points: &[Option<Point>], buckets: &Buckets) -> Panel {
     let seen = || points.iter().flatten();
-    let all = seen().flat_map(|p| [p.rate, p.failed]).flatten().chain(stream.asked_rate);
+    // A rate that never changes is one line; a ramp is drawn as it was asked, second by second.
+    let ramp = stream.asked_rate.is_none() && stream.kind == StreamKind::Open;
+    let asked_at = |p: &Point| p.asked.filter(|_| ramp);
+    let all = seen().flat_map(|p| [p.rate, p.failed, asked_at(p)]).flatten().chain(stream.asked_rate);
     let axis = Values::linear(all);
     let mut paths = vec![
         Path { class: "area ok", d: area(points, &axis, |p| p.rate) },
@@ -54,6 +57,7 @@ pub(crate) fn rates(stream: &StreamInfo, points: &[Option<Point>], buckets: &Buc
         Path { class: "line ok", d: line(points, &axis, |p| p.rate) },
         Path { class: "line failed", d: line(points, &axis, |p| p.failed.filter(|f| *f > 0.0)) },
     ];
+    paths.push(Path { class: "line asked", d: line(points, &axis, asked_at) });
     if let Some(asked) = stream.asked_rate {
         paths.push(Path { class: "line asked", d: format!("M0 {0}H{1}", tenths(&axis, asked), points.len()) });
     }

@@ -1,7 +1,8 @@
 //! What happened when, above the charts: phases as a band, one lane for each fault with its outages.
 
+use crate::model::Offset;
 use crate::report::words;
-use crate::result::{FaultInfo, OutageInfo, RunResult};
+use crate::result::{FaultInfo, OutageInfo, PhaseInfo, RunResult, SearchStep};
 
 use super::panel::Stretch;
 use super::scale::{Tick, Time};
@@ -9,7 +10,9 @@ use super::scale::{Tick, Time};
 /// A phase in the band.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Band {
-    pub name: &'static str,
+    pub name: String,
+    /// The class in the style sheet.
+    pub class: &'static str,
     pub title: String,
     pub left: f64,
     pub width: f64,
@@ -71,26 +74,42 @@ pub(crate) struct Timeline {
 }
 
 pub(crate) fn timeline(result: &RunResult, time: &Time) -> Timeline {
-    let shown = |from: f64, to: f64| to > time.from && from < time.to;
-    let bands = result
-        .phases
-        .iter()
-        .filter(|p| shown(p.from.seconds(), p.to.seconds()))
-        .map(|p| Band {
-            name: p.phase.as_str(),
-            title: format!("{}: {} to {}", p.phase, words::moment(p.from), words::moment(p.to)),
-            left: time.place(p.from),
-            width: time.place(p.to) - time.place(p.from),
-        })
-        .collect();
+    let bands = bands(result, time);
     let lanes = result.faults.iter().zip(1..).map(|(fault, number)| lane(result, fault, number, time)).collect();
     let mut shades = Vec::new();
     for (fault, number) in result.faults.iter().zip(1..) {
         shades.extend(shade(result, fault, number, time, &shades));
     }
     let began = result.faults.iter().filter(|f| f.t_act.is_some()).count();
-    let described = format!("{began} faults and {} outages over the phases of the drill", result.outages.len());
+    let described = match &result.load {
+        Some(load) => format!("the load of {} over time", load.profile),
+        None => format!("{began} faults and {} outages over the phases of the drill", result.outages.len()),
+    };
     Timeline { bands, lanes, shades, ticks: time.ticks(), described }
+}
+
+/// The phases of a drill; of a load alone, the steps of its search or the stages of its ramp, where it has just one.
+fn bands(result: &RunResult, time: &Time) -> Vec<Band> {
+    let band = |name: String, class: &'static str, from: Offset, to: Offset| {
+        let shown = to.seconds() > time.from && from.seconds() < time.to;
+        let title = format!("{name}: {} to {}", words::moment(from), words::moment(to));
+        let (left, right) = (time.place(from), time.place(to));
+        shown.then_some(Band { name, class, title, left, width: right - left })
+    };
+    let Some(load) = &result.load else {
+        let phase = |p: &PhaseInfo| band(p.phase.to_string(), p.phase.as_str(), p.from, p.to);
+        return result.phases.iter().filter_map(phase).collect();
+    };
+    if let [search] = load.searches.as_slice() {
+        let step = |s: &SearchStep| {
+            let class = if s.held == Some(false) { "fault" } else { "" };
+            band(words::rate(f64::from(s.rate)), class, s.from, s.to)
+        };
+        return search.steps.iter().filter_map(step).collect();
+    }
+    let one = load.stages.first().filter(|first| load.stages.iter().all(|stage| stage.stream == first.stream));
+    let stages = load.stages.iter().filter(|_| one.is_some());
+    stages.filter_map(|stage| band(stage.name.clone(), "", stage.from, stage.to)).collect()
 }
 
 fn outages<'a>(result: &'a RunResult, fault: &FaultInfo) -> impl Iterator<Item = &'a OutageInfo> {

@@ -86,7 +86,7 @@ fn attributes(mut text: &str) -> Result<(), String> {
 
 #[test]
 fn pages_are_well_formed_and_hostile_texts_stay_texts() {
-    for result in [sample::rich(), sample::refused(), sample::hostile(), sample::hour()] {
+    for result in [sample::rich(), sample::refused(), sample::hostile(), sample::hour(), sample::load()] {
         let page = html(&result).unwrap();
         let elements = check(&page).unwrap_or_else(|why| panic!("{why}"));
         assert!(elements > 60, "{elements}");
@@ -150,6 +150,20 @@ fn every_chart_says_what_it_shows_and_has_its_numbers_as_a_table() {
 }
 
 #[test]
+fn a_load_alone_speaks_of_no_faults_and_outages() {
+    let page = html(&sample::load()).unwrap();
+    for word in ["fault", "outage", "RTO", "drill", "Undo", "baseline", "warmup"] {
+        let text = page.split_once("</style>").unwrap().1;
+        let text = text.replace("phase fault", "").replace("<i class=\"fault\">", "");
+        assert!(!text.contains(word), "{word}: {}", &text[text.find(word).unwrap().saturating_sub(80)..][..160]);
+    }
+    let words = ["Latency by stage", "peak", "400/s held", "burn", "service p99", "under way", "30 days", "Apdex"];
+    for word in words {
+        assert!(page.contains(word), "{word}");
+    }
+}
+
+#[test]
 fn the_report_of_an_hour_stays_small() {
     let page = html(&sample::hour()).unwrap();
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
@@ -182,6 +196,7 @@ fn samples_to_look_at() {
         ("refused", sample::refused()),
         ("hostile", sample::hostile()),
         ("hour", sample::hour()),
+        ("load", sample::load()),
     ] {
         let file = folder.join(name).with_extension("html");
         std::fs::write(&file, html(&result).unwrap()).unwrap();

@@ -1,6 +1,6 @@
 //! Rate, failures and p95 of about the last second, from the lines of load workers; from probes where there is no load.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::Offset;
 use crate::report::words;
@@ -17,11 +17,45 @@ const LATE: u64 = 3;
 /// Most lines kept: a second of 40 request names and workers; a display may be coarse, but not grow.
 const MOST: usize = 1_024;
 
+/// Most windows with requests in flight that are told apart; a display must not grow.
+const MOST_OPEN: usize = 100_000;
+
+/// What a line of a load worker says, as far as it is shown.
+struct Told {
+    window: u64,
+    intended: u64,
+    started: u64,
+    good: u64,
+    bad: u64,
+    /// Histogram of the good ones, as it came.
+    hist: String,
+}
+
+/// The figures of about the last second of load.
+pub(super) struct Figures {
+    /// Requests that should have started.
+    pub(super) intended: u64,
+    /// Requests that did.
+    pub(super) started: u64,
+    pub(super) good: u64,
+    pub(super) bad: u64,
+    pub(super) in_flight: u64,
+    hist: Hist,
+}
+
+impl Figures {
+    /// A quantile in percent, in microseconds; none: failures reach into it, or nothing was seen.
+    pub(super) fn quantile(&self, percent: u64) -> Option<u64> {
+        quantile(percent, self.good, self.bad, |rank| self.hist.at_rank(rank))
+    }
+}
+
 /// What was seen lately.
 #[derive(Default)]
 pub(super) struct Gauge {
-    /// Window, good, bad, histogram of the good ones as it came.
-    load: VecDeque<(u64, u64, u64, String)>,
+    load: VecDeque<Told>,
+    /// Requests that are not answered yet, by window, worker and name.
+    open: BTreeMap<(u64, u32, String), u64>,
     /// Intended start, whether it was good, microseconds; blind looks are left out.
     looks: VecDeque<(Offset, bool, u64)>,
     newest: u64,
@@ -30,11 +64,24 @@ pub(super) struct Gauge {
 impl Gauge {
     pub(super) fn load(&mut self, line: &WindowLine) {
         self.newest = self.newest.max(line.window);
-        self.load.push_back((line.window, line.ok, line.err + line.dropped, line.hist_ok.clone()));
+        self.load.push_back(Told {
+            window: line.window,
+            intended: line.intended,
+            started: line.started,
+            good: line.ok,
+            bad: line.err + line.dropped,
+            hist: line.hist_ok.clone(),
+        });
         let newest = self.newest;
-        self.load.retain(|(window, ..)| window + LATE + SHOWN > newest);
+        self.load.retain(|told| told.window + LATE + SHOWN > newest);
         while self.load.len() > MOST {
             self.load.pop_front();
+        }
+        let key = (line.window, line.worker, line.name.clone());
+        match line.pending {
+            0 => _ = self.open.remove(&key),
+            n if self.open.len() < MOST_OPEN => _ = self.open.insert(key, n),
+            _ => {}
         }
     }
 
@@ -59,17 +106,27 @@ impl Gauge {
     }
 
     fn read_load(&self) -> Option<String> {
+        let figures = self.figures();
+        let Figures { good, bad, .. } = figures;
+        (good + bad > 0).then(|| words_of(good, bad, figures.quantile(95)))
+    }
+
+    /// The figures of about the last second.
+    pub(super) fn figures(&self) -> Figures {
         let shown = |window: u64| window + LATE <= self.newest && window + LATE + SHOWN > self.newest;
-        let (mut good, mut bad, mut hist) = (0, 0, Hist::default());
-        for (_, ok, failed, text) in self.load.iter().filter(|(window, ..)| shown(*window)) {
-            good += ok;
-            bad += failed;
+        let in_flight = self.open.values().sum();
+        let mut all = Figures { intended: 0, started: 0, good: 0, bad: 0, in_flight, hist: Hist::default() };
+        for told in self.load.iter().filter(|told| shown(told.window)) {
+            all.intended += told.intended;
+            all.started += told.started;
+            all.good += told.good;
+            all.bad += told.bad;
             // A line that cannot be read is the recorder's business, not the display's.
-            if let Ok(sparse) = Sparse::decode(text) {
-                hist.merge_sparse(&sparse);
+            if let Ok(sparse) = Sparse::decode(&told.hist) {
+                all.hist.merge_sparse(&sparse);
             }
         }
-        (good + bad > 0).then(|| figures(good, bad, p95(good, bad, |rank| hist.at_rank(rank))))
+        all
     }
 
     fn read_probes(&self) -> Option<String> {
@@ -78,17 +135,17 @@ impl Gauge {
         let good = took.len() as u64;
         let bad = self.looks.len() as u64 - good;
         let at = |rank: u64| took.get(usize::try_from(rank).ok()?.checked_sub(1)?).copied();
-        (good + bad > 0).then(|| format!("probes {}", figures(good, bad, p95(good, bad, at))))
+        (good + bad > 0).then(|| format!("probes {}", words_of(good, bad, quantile(95, good, bad, at))))
     }
 }
 
 /// Failures rank as the slowest.
-fn p95(good: u64, bad: u64, at_rank: impl Fn(u64) -> Option<u64>) -> Option<u64> {
-    let rank = ((good + bad) * 95).div_ceil(100);
+fn quantile(percent: u64, good: u64, bad: u64, at_rank: impl Fn(u64) -> Option<u64>) -> Option<u64> {
+    let rank = ((good + bad) * percent).div_ceil(100);
     if rank > good { None } else { at_rank(rank) }
 }
 
-fn figures(good: u64, bad: u64, p95: Option<u64>) -> String {
+fn words_of(good: u64, bad: u64, p95: Option<u64>) -> String {
     let errors = bad as f64 / (good + bad) as f64;
     let p95 = p95.map_or_else(|| "failures".into(), words::micros);
     format!("{}, {} errors, p95 {p95}", words::rate(good as f64), words::percent(errors))

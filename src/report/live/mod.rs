@@ -4,6 +4,7 @@
 //! swallowed: a failing display never ends a drill.
 
 mod gauge;
+mod load;
 mod say;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use crate::scenario::plan::Plan;
 use crate::timeline::event::{Event, EventKind, EventSink, FaultMark, SignalState};
 
 use gauge::Gauge;
+use load::Panel;
 
 /// How often the gauges of a log are written.
 const EVERY: Delta = Delta::from_millis(5_000);
@@ -31,6 +33,8 @@ pub struct Live {
     to: To,
     colour: bool,
     gauge: Gauge,
+    /// What is shown instead of the gauge when a load runs alone.
+    panel: Option<Panel>,
     /// Faults to come, with when in words, in the order of the scenario.
     ahead: Vec<(Name, String)>,
     in_force: BTreeSet<Name>,
@@ -58,7 +62,9 @@ impl Live {
     pub fn terminal(plan: &Plan, target: ProgressDrawTarget, colour: bool) -> Self {
         let bar = ProgressBar::with_draw_target(None, target);
         // A template that could not be read would leave indicatif's own, which is as good.
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+        // A wide message is one line; those of a load are several.
+        let template = if plan.load.is_some() { "{spinner} {msg}" } else { "{spinner} {wide_msg}" };
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         Self::new(plan, To::Terminal(bar), colour)
@@ -70,6 +76,7 @@ impl Live {
             to,
             colour,
             gauge: Gauge::default(),
+            panel: Panel::of(plan),
             ahead,
             in_force: BTreeSet::new(),
             phase: None,
@@ -81,7 +88,8 @@ impl Live {
     /// Takes one event.
     pub fn on(&mut self, event: &Event) {
         self.follow(event);
-        if let Some((text, tone)) = say::mark(&event.what) {
+        let of_load = self.panel.as_ref().and_then(|_| load::mark(&event.what));
+        if let Some((text, tone)) = of_load.or_else(|| say::mark(&event.what)) {
             let line = format!("{:>10}  {}", event.at.to_string(), paint(&printable(&text), tone, self.colour));
             self.line(&line);
         }
@@ -100,13 +108,16 @@ impl Live {
     }
 
     fn follow(&mut self, event: &Event) {
+        if let Some(panel) = &mut self.panel {
+            panel.on(&event.what);
+        }
         match &event.what {
             EventKind::Phase { phase } => {
                 self.phase = Some((*phase, event.at));
                 // The first gauges of a phase come after one interval, when there is something to see.
                 self.shown = event.at;
             }
-            EventKind::Load { line, .. } => self.gauge.load(line),
+            EventKind::Load { line, .. } if self.panel.is_none() => self.gauge.load(line),
             EventKind::Probe { intended, done, sight, .. } => self.gauge.probe(*intended, *done, sight),
             EventKind::Signal { state, .. } => self.signal = Some(*state),
             EventKind::Fault { fault, mark } => self.fault(fault, mark),
@@ -127,6 +138,10 @@ impl Live {
     }
 
     fn gauges(&mut self, at: Offset) {
+        if let Some(panel) = &self.panel {
+            let lines = panel.lines(at);
+            return self.show(at, lines);
+        }
         let Some((phase, since)) = self.phase else { return };
         let mut parts = vec![format!("{phase} {}", words::span(at.since(since)).replace(".00 s", " s"))];
         parts.extend(self.gauge.read());
@@ -144,11 +159,19 @@ impl Live {
         if let Some((name, when)) = self.ahead.first().filter(|_| to_come) {
             parts.push(format!("next: {name} {when}"));
         }
-        let text = printable(&parts.join(", "));
+        self.show(at, vec![parts.join(", ")]);
+    }
+
+    fn show(&mut self, at: Offset, lines: Vec<String>) {
+        let lines = lines.iter().map(|line| printable(line));
         match &self.to {
-            To::Log(_) => self.line(&format!("{:>10}  {text}", at.to_string())),
+            To::Log(_) => {
+                for text in lines.collect::<Vec<_>>() {
+                    self.line(&format!("{:>10}  {text}", at.to_string()));
+                }
+            }
             To::Terminal(bar) => {
-                bar.set_message(text);
+                bar.set_message(lines.collect::<Vec<_>>().join("\n  "));
                 bar.tick();
             }
             To::Nowhere => {}

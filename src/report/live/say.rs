@@ -5,7 +5,7 @@ use crate::report::words;
 use crate::scenario::Fault;
 use crate::scenario::timing::{Milestone, Moment};
 use crate::timeline::event::{
-    BackupMark, EndReason, EventKind, FaultMark, LedgerReading, ServiceMark, SignalState, StepMark,
+    BackupMark, EndReason, EventKind, FaultMark, LedgerReading, SearchMark, ServiceMark, SignalState, StepMark,
 };
 use crate::timeline::restore::ProofOutcome;
 
@@ -48,6 +48,18 @@ pub(super) fn mark(what: &EventKind) -> Option<(String, Tone)> {
             SignalState::Bad => ("recovery signal is bad".into(), Tone::Breach),
             SignalState::Blind => ("recovery signal cannot be seen".into(), Tone::Inconclusive),
         },
+        EventKind::Threshold { threshold, held, measured } => {
+            let (word, tone) = match held {
+                Some(true) => ("holds", Tone::Pass),
+                Some(false) => ("is missed", Tone::Breach),
+                None => ("cannot be told", Tone::Inconclusive),
+            };
+            (format!("threshold `{threshold}` {word}: {measured}"), tone)
+        }
+        EventKind::Search { stream, mark } => {
+            let (text, tone) = search_mark(mark);
+            (format!("search of {stream}: {text}"), tone)
+        }
         EventKind::SteadyState { condition, held, measured } => {
             let (word, tone) = match held {
                 Some(true) => ("holds", Tone::Pass),
@@ -89,6 +101,25 @@ pub(super) fn mark(what: &EventKind) -> Option<(String, Tone)> {
         EventKind::Probe { .. } | EventKind::Ledger { .. } => return None,
         EventKind::LoadReady { .. } | EventKind::Load { .. } | EventKind::LoadEnd { .. } => return None,
     })
+}
+
+fn search_mark(mark: &SearchMark) -> (String, Tone) {
+    match mark {
+        SearchMark::Step { per_second, from, to, confirm } => {
+            let what = if *confirm { "confirming " } else { "" };
+            (format!("{what}{per_second}/s for {}", to.since(*from)), Tone::Plain)
+        }
+        // The next step may have begun by now, so the one that is meant is named.
+        SearchMark::Judged { from, held, why } => {
+            let (word, tone) = match held {
+                Some(true) => ("holds", Tone::Pass),
+                Some(false) => ("breaks", Tone::Breach),
+                None => ("cannot be told", Tone::Inconclusive),
+            };
+            (format!("the step of {from} {word}: {why}"), tone)
+        }
+        SearchMark::Over { why } => (format!("over: {why}"), Tone::Plain),
+    }
 }
 
 fn fault_mark(mark: &FaultMark) -> Option<(String, Tone)> {

@@ -127,3 +127,70 @@ fn names_from_elsewhere_cannot_steer_the_terminal() {
     live.on(&Event { seq: 0, at: ms(0), what });
     assert_eq!(out.text(), "  +0.000 s  a [2Jb c\n");
 }
+
+/// A load of two streams, one of which starts later, is aborted by its threshold.
+fn load_alone() -> (Plan, Vec<Event>) {
+    use crate::scenario::plan::LoadPlan;
+    use crate::timeline::load_line::{Hello, LoadModel, PROTOCOL};
+    let yaml = "{name: gate, load: [{name: browse, profile: p, base_url: 'http://127.0.0.1:1'}, \
+                {name: buy, profile: p, base_url: 'http://127.0.0.1:1'}]}";
+    let ramp = OPEN.replace(
+        "constant_arrival_rate: {rate: 100}",
+        "ramping_arrival_rate: {stages: [{name: warm, duration: 6s, target: 100}, {duration: 20s, target: 100}]}",
+    );
+    let threshold = serde_json::from_value(serde_json::json!("p95 < 1s")).unwrap();
+    let load =
+        LoadPlan { profile: crate::timeline::script::name("gate"), thresholds: vec![threshold], error_budget: None };
+    let plan = Plan { load: Some(load), ..plan(yaml, &[("browse", &ramp), ("buy", OPEN)]) };
+    let mut script = Script::default();
+    script.phase(0, Phase::Load);
+    for (stream, from) in [("browse", 500), ("buy", 4_000)] {
+        let executor = String::new();
+        let hello = Hello {
+            protocol: PROTOCOL,
+            worker: 0,
+            pid: 1,
+            model: LoadModel::Open,
+            executor,
+            asked_rate: None,
+            start: 0,
+        };
+        let stream = crate::timeline::script::name(stream);
+        script.at(10, EventKind::LoadReady { stream, hello, from: Some(ms(from)) });
+    }
+    script.load("browse", 500, 12_000, |_| FINE);
+    script.load("buy", 4_000, 12_000, |t| if t > 9_000 { REFUSED } else { FINE });
+    let state = |held| EventKind::Threshold { threshold: "p95 < 1s".into(), held, measured: "p95 2 ms".into() };
+    script.at(2_000, state(Some(true)));
+    script.at(11_000, state(Some(false)));
+    script.at(11_001, EventKind::Guard { condition: "p95 < 1s".into(), why: "p95 2 s".into() });
+    script.end(12_500);
+    (plan, script.sorted())
+}
+
+#[test]
+fn a_load_alone_shows_each_stream_and_its_thresholds() {
+    let (plan, events) = load_alone();
+    let out = Shared::default();
+    let mut live = Live::log(&plan, Box::new(out.clone()));
+    events.iter().for_each(|event| live.on(event));
+    let text = out.text();
+    for line in [
+        "browse: warm, 17%, 100/s asked, 100/s started, 0 in flight, 100 ok, 0 failed, p50",
+        "buy: 100/s asked",
+        "✓ p95 < 1s",
+        "threshold `p95 < 1s` is missed, stopping at once: p95 2 s",
+        "browse: stage 2,",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("as before"), "nothing was hurt: {text}");
+    let shown = Shared::default();
+    let target = ProgressDrawTarget::term_like(Box::new(shown.clone()));
+    let mut live = Live::terminal(&plan, target, false);
+    events.iter().for_each(|event| live.on(event));
+    assert!(shown.text().contains("✓ p95 < 1s") && shown.text().contains("buy: begins in"), "{}", shown.text());
+    let broken = Shared(Arc::default(), true);
+    let mut live = Live::log(&plan, Box::new(broken));
+    assert!(events.iter().all(|event| live.emit(event).is_ok()), "a failing display ends nothing");
+}

@@ -1,5 +1,6 @@
 //! Results made by hand, for the tests of the reports.
 
+mod load;
 mod parts;
 mod proof;
 mod windows;
@@ -13,6 +14,7 @@ use crate::scenario::fault::Impact;
 use crate::scenario::phases::Phase;
 use crate::timeline::event::EndReason;
 
+pub(crate) use load::load;
 pub(crate) use windows::hour;
 
 pub(crate) fn name(text: &str) -> Name {
@@ -67,6 +69,8 @@ pub(crate) fn rich() -> RunResult {
         windows: windows::rich(),
         ledger: Some(ledger()),
         restores: proof::proofs(),
+        error_budget: None,
+        load: None,
         notes: vec![
             Note { at: ms(34_000), text: "load worker 0 of steady fell behind: 2 s are blind".into() },
             Note { at: ms(120_412), text: "the recovery deadline of 60 s passed while checkout was still bad".into() },
@@ -256,6 +260,7 @@ fn streams() -> Vec<StreamInfo> {
         in_signal: kind != StreamKind::Closed,
         asked_rate,
         baseline_rate,
+        rate: None,
         lost: None,
     };
     let mut steady = stream("steady", StreamKind::Open, "500 requests/s, open model", Some(500.0), Some(499.8));
@@ -273,6 +278,7 @@ fn latency() -> LatencyTable {
         let all = (ok + err + dropped).max(1) as f64;
         LatencyRow {
             span: span.into(),
+            kind: SpanKind::Phase,
             stream: name(stream),
             request: request.map(Into::into),
             latency: Latency {

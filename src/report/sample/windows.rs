@@ -30,7 +30,7 @@ fn window(second: u64, ok: u64, err: u64, p50_us: f64) -> Window {
         max_us: q(9.0),
         ..Latency::default()
     };
-    Window { from: ms(second as i64 * 1000), latency, blind: false }
+    Window { from: ms(second as i64 * 1000), latency, asked: None, blind: false }
 }
 
 /// What the rich run's streams lived through, second by second.

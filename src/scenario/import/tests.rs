@@ -231,7 +231,7 @@ fn as_json(targets: &[Target]) -> String {
 fn sent(profile: &Profile) -> Vec<Target> {
     let text = |template: &str| {
         let template: crate::scenario::profile::Template = template.parse().unwrap();
-        template.constant().unwrap()
+        template.literals().collect::<String>()
     };
     let targets = profile.requests.iter().flat_map(|request| {
         let target = Target {

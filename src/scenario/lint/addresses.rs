@@ -1,6 +1,7 @@
 //! Addresses: their form, and two that claim one port.
 
 use super::Lint;
+use crate::scenario::ledger::{LedgerRead, LedgerWrite};
 use crate::scenario::reference::references;
 
 /// Words before which a service's command names the address it listens on.
@@ -58,6 +59,7 @@ fn requests(lint: &mut Lint<'_>) {
     let scenario = lint.scenario;
     for (i, probe) in scenario.probes.iter().enumerate() {
         url(lint, format!("probes[{i}].http.url"), probe.http.as_ref().map(|h| h.url.as_str()));
+        url(lint, format!("probes[{i}].grpc.url"), probe.grpc.as_ref().map(|g| g.url.as_str()));
         address(lint, format!("probes[{i}].tcp.address"), probe.tcp.as_ref().map(|t| t.address.as_str()));
     }
     for (i, load) in scenario.load.iter().enumerate() {
@@ -67,10 +69,18 @@ fn requests(lint: &mut Lint<'_>) {
         url(lint, format!("playbook[{i}].http.url"), step.http.as_ref().map(|h| h.url.as_str()));
     }
     if let Some(ledger) = &scenario.ledger {
-        let crate::scenario::ledger::LedgerWrite::Http(write) = &ledger.write;
-        let crate::scenario::ledger::LedgerRead::Http(read) = &ledger.read;
-        url(lint, "ledger.write.http.url".into(), Some(&write.url));
-        url(lint, "ledger.read.http.url".into(), Some(&read.url));
+        let (way, write) = match &ledger.write {
+            LedgerWrite::Http(write) => ("http", &write.url),
+            LedgerWrite::Grpc(write) => ("grpc", &write.url),
+            LedgerWrite::ClickHouse(write) => ("clickhouse", &write.url),
+        };
+        url(lint, format!("ledger.write.{way}.url"), Some(write));
+        let way = match &ledger.read {
+            LedgerRead::Http(_) => "http",
+            LedgerRead::Grpc(_) => "grpc",
+            LedgerRead::ClickHouse(_) => "clickhouse",
+        };
+        url(lint, format!("ledger.read.{way}.url"), Some(ledger.read.url()));
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     }
     for (i, condition) in guard.stop_when.iter().enumerate() {
         if condition.metric == Metric::Ok {
-            let stream = condition.stream.as_ref().map_or("a stream", |s| s.as_str());
+            let stream = condition.subject.to_string();
             let message = format!("the drill would be stopped as soon as `{stream}` is good");
             lint.error(format!("guard.stop_when[{i}]"), message, &format!("write `{stream}.error_rate > 95% for 30s`"));
         }

@@ -1,18 +1,14 @@
 //! The ledger: entries that can be told apart, and `${id}` where it has a value.
 
 use super::Lint;
+use crate::scenario::Ledger;
 use crate::scenario::ledger::LedgerWrite;
 use crate::scenario::reference::{Reference, references};
 use crate::scenario::yaml::{Node, Value};
 
 pub(super) fn check(lint: &mut Lint<'_>) {
     if let Some(ledger) = &lint.scenario.ledger {
-        let LedgerWrite::Http(write) = &ledger.write;
-        let numbered = |text: &str| references(text).contains(&Reference::Id);
-        if !numbered(&write.url) && !write.body.as_deref().is_some_and(numbered) {
-            let message = "every entry would be the same: neither `url` nor `body` holds `${id}`";
-            lint.key_error("ledger.write.http", message, "put `${id}` where the entry's number belongs");
-        }
+        numbered(lint, ledger);
         if ledger.every.get().is_zero() {
             lint.error("ledger.every", "the ledger needs a time between two writes", "write `every: 20ms`");
         }
@@ -29,6 +25,26 @@ pub(super) fn check(lint: &mut Lint<'_>) {
             "for the characters write `$${id}`",
         );
     }
+}
+
+/// An error unless the entries can be told apart.
+fn numbered(lint: &mut Lint<'_>, ledger: &Ledger) {
+    let numbered = |text: &str| references(text).contains(&Reference::Id);
+    let (way, message) = match &ledger.write {
+        LedgerWrite::Http(write) if numbered(&write.url) || write.body.as_deref().is_some_and(numbered) => return,
+        LedgerWrite::Http(_) => ("http", "neither `url` nor `body` holds `${id}`".to_owned()),
+        LedgerWrite::Grpc(write) if numbered(&write.message) => return,
+        LedgerWrite::Grpc(_) => ("grpc", "`message` does not hold `${id}`".to_owned()),
+        LedgerWrite::ClickHouse(write) => {
+            let id = ledger.read.id_name();
+            if write.columns.get(id).is_some_and(|value| numbered(&value.to_string())) {
+                return;
+            }
+            ("clickhouse", format!("the column `{id}`, by which entries are read back, does not hold `${{id}}`"))
+        }
+    };
+    let message = format!("every entry would be the same: {message}");
+    lint.key_error(format!("ledger.write.{way}"), message, "put `${id}` where the entry's number belongs");
 }
 
 /// Paths of texts with `${id}` outside of `ledger.write`.

@@ -2,28 +2,31 @@
 
 use super::Lint;
 use crate::model::Name;
-use crate::scenario::profile::LoadModel;
+use crate::scenario::profile::{Executor, LoadModel, Profile};
 
 pub(super) fn check(lint: &mut Lint<'_>) {
     let scenario = lint.scenario;
     if let Some(signal) = &scenario.recovery_signal {
         for (i, stream) in signal.streams.iter().enumerate() {
-            if lint.model(stream) == Some(LoadModel::Closed) {
+            if lint.models(stream).contains(&LoadModel::Closed) {
                 let message = format!("`{stream}` is a closed model: its users wait during an outage, which hides it");
-                let hint = "name a probe, or a stream with `constant_arrival_rate`";
+                let hint = "name a probe, or a stream with an arrival rate";
                 lint.error(format!("recovery_signal.streams[{i}]"), message, hint);
             }
         }
     }
     for (i, load) in scenario.load.iter().enumerate() {
-        stops_early(lint, &format!("load[{i}]"), &load.name);
+        for (stream, profile) in lint.profiles_of(&load.name) {
+            stops_early(lint, &format!("load[{i}]"), profile);
+            taken(lint, &format!("load[{i}]"), &load.name, stream);
+        }
     }
-    let all_closed =
-        !scenario.load.is_empty() && scenario.load.iter().all(|l| lint.model(&l.name) == Some(LoadModel::Closed));
+    let models: Vec<LoadModel> = scenario.load.iter().flat_map(|l| lint.models(&l.name)).collect();
+    let all_closed = !models.is_empty() && models.iter().all(|model| *model == LoadModel::Closed);
     for span in scenario.objectives.slo.keys().filter(|s| !["baseline", "after"].contains(&s.as_str())) {
         if all_closed && scenario.probes.is_empty() {
             let message = "judged on open-model streams and probes, and all load here is a closed model";
-            let hint = "add a stream with `constant_arrival_rate`, or a probe";
+            let hint = "add a stream with an arrival rate, or a probe";
             lint.key_error(format!("objectives.slo.{span}"), message, hint);
         }
     }
@@ -31,8 +34,8 @@ pub(super) fn check(lint: &mut Lint<'_>) {
 }
 
 /// In a drill load runs from warm-up to the end; a profile that stops by itself would look like an outage.
-fn stops_early(lint: &mut Lint<'_>, path: &str, stream: &Name) {
-    let Some(executor) = lint.profiles.get(stream).and_then(|p| p.executor()) else { return };
+fn stops_early(lint: &mut Lint<'_>, path: &str, profile: &Profile) {
+    let Some(executor) = profile.executor().filter(|e| !matches!(e, Executor::Breakpoint(_))) else { return };
     let Some(duration) = executor.duration() else { return };
     let phases = &lint.scenario.phases;
     let before = phases.warmup.get() + phases.baseline.get();
@@ -44,6 +47,15 @@ fn stops_early(lint: &mut Lint<'_>, path: &str, stream: &Name) {
             message,
             "leave `duration` out of the profile: a drill ends its load itself",
         );
+    }
+}
+
+/// A stream of a load with several, called as something else is.
+fn taken(lint: &mut Lint<'_>, path: &str, load: &Name, stream: &Name) {
+    let others = lint.scenario.load.iter().map(|l| &l.name).chain(lint.scenario.probes.iter().map(|p| &p.name));
+    if stream != load && others.into_iter().any(|other| other == stream) {
+        let message = format!("the stream `{stream}` of this load is called as another load or probe is");
+        lint.error(format!("{path}.name"), message, "names are given once");
     }
 }
 

@@ -2,6 +2,8 @@
 //! be judged. Pure: it looks at what was read, and finds everything in one pass.
 
 mod addresses;
+mod calls;
+mod clickhouse;
 mod guard;
 mod ledger;
 mod load;
@@ -14,14 +16,18 @@ mod samples;
 mod shape;
 mod timing;
 #[cfg(test)]
+mod calls_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 use super::damage::Damage;
+use super::grpc::DescriptorSets;
 use super::problem::Problem;
 use super::profile::{LoadModel, Profile};
 use super::source::Source;
+use super::subject::{Known, belongs};
 use super::yaml::{Value, advice};
 use super::{Scenario, Target};
 use crate::model::Name;
@@ -44,6 +50,7 @@ pub fn lint(scenario: &Scenario, profiles: &Profiles, source: &Source) -> Vec<Pr
     load::check(&mut lint);
     probes::check(&mut lint);
     ledger::check(&mut lint);
+    clickhouse::check(&mut lint);
     addresses::check(&mut lint);
     guard::check(&mut lint);
     lint.problems
@@ -59,6 +66,13 @@ pub fn lint_partly(scenario: &Scenario, source: &Source, damage: &Damage) -> Vec
     timing::check_ends(&mut lint);
     probes::check(&mut lint);
     addresses::check(&mut lint);
+    lint.problems
+}
+
+/// What is wrong with the calls by gRPC, as far as their descriptor sets can tell.
+pub fn lint_calls(scenario: &Scenario, sets: &DescriptorSets, source: &Source, damage: &Damage) -> Vec<Problem> {
+    let mut lint = Lint { scenario, profiles: &Profiles::new(), source, damage, problems: Vec::new() };
+    calls::check(&mut lint, sets);
     lint.problems
 }
 
@@ -142,15 +156,47 @@ impl<'a> Lint<'a> {
         false
     }
 
-    /// Names of everything that yields observations.
+    /// Names of everything that yields observations: probes, loads, and the streams of loads that have several.
     fn streams(&self) -> Vec<&'a Name> {
         let load = self.scenario.load.iter().map(|l| &l.name);
-        load.chain(self.scenario.probes.iter().map(|p| &p.name)).collect()
+        let mut names: Vec<&Name> = load.chain(self.scenario.probes.iter().map(|p| &p.name)).collect();
+        let more = self.profiles.keys().filter(|name| !names.contains(name)).collect::<Vec<_>>();
+        names.extend(more);
+        names
     }
 
-    /// The load model of a stream; `None` for probes and for profiles that could not be read.
-    fn model(&self, stream: &Name) -> Option<LoadModel> {
-        self.profiles.get(stream)?.executor().map(|e| e.model())
+    /// The streams of a load, or the stream itself; none for probes and for profiles that could not be read.
+    fn profiles_of(&self, load: &Name) -> Vec<(&'a Name, &'a Profile)> {
+        match self.profiles.get_key_value(load) {
+            Some(one) => vec![one],
+            None => self.profiles.iter().filter(|(stream, _)| belongs(stream.as_str(), load.as_str())).collect(),
+        }
+    }
+
+    /// The load models of the streams that a name means.
+    fn models(&self, load: &Name) -> Vec<LoadModel> {
+        self.profiles_of(load).iter().filter_map(|(_, profile)| Some(profile.executor()?.model())).collect()
+    }
+
+    /// The names that the subject of a condition may use.
+    fn known(&self) -> Known {
+        let probes = self.scenario.probes.iter().map(|probe| probe.name.to_string()).collect();
+        let mut known = Known { probes, ..Known::default() };
+        for load in &self.scenario.load {
+            let streams = self.profiles_of(&load.name);
+            if streams.is_empty() {
+                known.partly = true;
+                known.streams.push((load.name.to_string(), Vec::new()));
+            }
+            streams.into_iter().for_each(|(stream, profile)| known.add(Some(stream), profile));
+        }
+        known
+    }
+
+    /// The names of the stages of all loads.
+    fn stages(&self) -> Vec<String> {
+        let executors = self.profiles.values().filter_map(Profile::executor);
+        executors.flat_map(|e| e.stages().into_iter().map(|(name, _)| name).collect::<Vec<_>>()).collect()
     }
 
     /// The service that a target means, when it means one of the drill's own.

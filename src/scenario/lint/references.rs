@@ -2,7 +2,7 @@
 
 use super::Lint;
 use super::names::PHASES;
-use crate::model::{Condition, Metric, Name, Threshold};
+use crate::model::{Condition, Metric, Name, Subject, Threshold};
 use crate::scenario::fault::FaultSpec;
 use crate::scenario::objectives::level_key;
 use crate::scenario::phases::Phase;
@@ -96,17 +96,31 @@ fn step(lint: &mut Lint<'_>, path: String, name: &Name) {
 fn conditions(lint: &mut Lint<'_>, key: &str, conditions: &[Condition]) {
     for (i, condition) in conditions.iter().enumerate() {
         let path = format!("{key}[{i}]");
-        match &condition.stream {
-            Some(stream) => {
-                let streams = lint.streams();
-                lint.must_exist(path, "probe or load stream", stream, streams);
-            }
+        match &condition.subject.stream {
+            Some(_) => subject(lint, path, &condition.subject, false),
             None if lint.scenario.load.is_empty() && lint.written("load").is_empty() => {
                 let message = format!("`{}` is about the load, and there is none", condition.metric);
                 lint.error(path, message, "add `load:`, or name a probe, as in `checkout.error_rate < 1%`");
             }
             None => {}
         }
+    }
+}
+
+/// A subject that means nothing, or two things; `key`: it stands in a key.
+fn subject(lint: &mut Lint<'_>, path: String, subject: &Subject, key: bool) {
+    let known = lint.known();
+    let Some(wrong) = known.problem(subject) else { return };
+    // A stream or a probe that is there, and wrong in itself, is told of once.
+    let named =
+        |section| lint.written(section).iter().any(|n| subject.stream.as_ref().is_some_and(|s| s.as_str() == *n));
+    if known.meant(subject).is_empty() && (named("probes") || named("load")) && subject.request.is_none() {
+        return;
+    }
+    if key {
+        lint.key_error(path, wrong.message, &wrong.hint);
+    } else {
+        lint.error(path, wrong.message, &wrong.hint);
     }
 }
 
@@ -151,28 +165,27 @@ fn slo_span(lint: &mut Lint<'_>, span: &Name) {
         return;
     }
     let faults = lint.scenario.faults.iter().map(|f| f.name.as_str());
-    if !faults.clone().any(|f| f == span.as_str()) && !lint.written("faults").contains(&span.as_str()) {
-        let known: Vec<&str> = judged.iter().map(|p| p.as_str()).chain(faults).collect();
+    let stages = lint.stages();
+    let known = || faults.clone().chain(stages.iter().map(String::as_str));
+    if !known().any(|name| name == span.as_str()) && !lint.written("faults").contains(&span.as_str()) {
+        let known: Vec<&str> = judged.iter().map(|p| p.as_str()).chain(known()).collect();
         let hint = advice(span.as_str(), known.iter().copied()).unwrap_or_default();
-        lint.key_error(path, format!("`{span}` is neither a phase nor a fault"), &hint);
+        lint.key_error(path, format!("`{span}` is neither a phase nor a fault, nor a stage of a load"), &hint);
     }
 }
 
 fn slo_metric(lint: &mut Lint<'_>, path: String, key: &str, threshold: &str) {
     match level_key(key) {
         Err(e) => {
-            let near = advice(key, ["error_rate", "availability", "p95", "mean", "max", "rate", "dropped"]);
+            let near = ["error_rate", "availability", "p95", "mean", "max", "rate", "dropped", "apdex(250ms)"];
+            let near = advice(key, near);
             lint.key_error(path, e.to_string(), &near.filter(|h| h.starts_with("did")).unwrap_or_default());
         }
         Ok((_, Metric::Ok)) => {
             lint.key_error(path, "`ok` is a condition of a moment, not of a span", "use `availability`");
         }
-        Ok((stream, metric)) => {
-            let known = lint.streams();
-            if let Some(stream) = stream.filter(|s| !known.contains(&s)) {
-                let hint = advice(stream.as_str(), known.iter().map(|n| n.as_str())).unwrap_or_default();
-                lint.key_error(path.clone(), format!("`{stream}` is neither a probe nor a load stream"), &hint);
-            }
+        Ok((subject, metric)) => {
+            self::subject(lint, path.clone(), &subject, true);
             if let Err(e) = Threshold::parse(&metric, threshold) {
                 lint.error(path, e.to_string(), "");
             }

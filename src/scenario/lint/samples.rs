@@ -58,8 +58,12 @@ fn rate(lint: &Lint<'_>, span: &Name) -> Option<(f64, &'static str)> {
         return (!scenario.probes.is_empty()).then_some((rates.sum(), "probes"));
     }
     let mut rate = 0.0;
-    for load in &scenario.load {
-        let executor = lint.profiles.get(&load.name)?.executor()?;
+    let profiles: Vec<_> = scenario.load.iter().map(|load| lint.profiles_of(&load.name)).collect();
+    if profiles.iter().any(Vec::is_empty) {
+        return None;
+    }
+    for (_, profile) in profiles.into_iter().flatten() {
+        let executor = profile.executor()?;
         match executor.model() {
             LoadModel::Open => rate += executor.asked_rate()?,
             LoadModel::Closed if span.as_str() == "baseline" || span.as_str() == "after" => return None,

@@ -24,7 +24,12 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     }
     for (i, probe) in scenario.probes.iter().enumerate() {
         let path = format!("probes[{i}]");
-        let ways = [("http", probe.http.is_some()), ("tcp", probe.tcp.is_some()), ("command", probe.command.is_some())];
+        let ways = [
+            ("http", probe.http.is_some()),
+            ("grpc", probe.grpc.is_some()),
+            ("tcp", probe.tcp.is_some()),
+            ("command", probe.command.is_some()),
+        ];
         one_of(lint, path.clone(), &ways);
         if let Some(way) = &probe.command {
             command(lint, format!("{path}.command.argv"), &way.argv);

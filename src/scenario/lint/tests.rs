@@ -102,11 +102,11 @@ fn names_that_lead_nowhere() {
     expect(&[("process: orders", "process: ordres")], &[("10:19", "no service `ordres` (did you mean `orders`?)")]);
     expect(&[("fault: crash, is: recovered", "fault: crush, is: recovered")], &[("32:21", "no fault `crush`")]);
     expect(&[("[checkout, steady]", "[chekout, steady]")], &[("20:30", "did you mean `checkout`?")]);
-    expect(&[("checkout.ok]", "checkin.ok]")], &[("25:35", "no probe or load stream `checkin`")]);
+    expect(&[("checkout.ok]", "checkin.ok]")], &[("25:35", "no probe, load stream or request called `checkin`")]);
     expect(&[("rto: { max: 5s, fault: crash", "rto: { max: 5s, fault: crsh")], &[("45:26", "no fault `crsh`")]);
     expect(&[("rpo: { max: 0s, fault: crash", "rpo: { max: 0s, fault: crsh")], &[("46:26", "no fault `crsh`")]);
     expect(&[("{ nightly: { rto", "{ nihgtly: { rto")], &[("47:14", "no backup `nihgtly` (did you mean `nightly`?)")]);
-    expect(&[("    crawl: {", "    crwal: {")], &[("50:5", "neither a phase nor a fault (did you mean `crawl`?)")]);
+    expect(&[("    crawl: {", "    crwal: {")], &[("50:5", "nor a stage of a load (did you mean `crawl`?)")]);
     expect(&[("    crawl: {", "    warmup: {")], &[("50:5", "nothing is judged in the phase `warmup`")]);
     expect(
         &[("    for: 6s", "    until: { probe: chekcout, step: tlel, at_most: 1m }")],
@@ -136,7 +136,14 @@ fn service_levels_that_cannot_be_read() {
     expect(&[("\"< 200ms\"", "\"< 200\"")], &[("49:22", "not a bound for p95")]);
     expect(&[("p95: \"< 200ms\"", "ok: \"< 200ms\"")], &[("49:17", "use `availability`")]);
     expect(&[("p95: \"<", "steady.p95: \"<")], &[]);
-    expect(&[("p95: \"<", "stead.p95: \"<")], &[("49:17", "`stead` is neither a probe nor a load stream")]);
+    expect(&[("p95: \"<", "stead.p95: \"<")], &[("49:17", "called `stead` (did you mean `steady`?)")]);
+    expect(&[("p95: \"<", "steady/list.p95: \"<")], &[]);
+    expect(&[("p95: \"<", "list.p95: \"<")], &[]);
+    expect(
+        &[("p95: \"<", "steady/lst.p95: \"<")],
+        &[("49:17", "`steady` sends no request called `lst` (did you mean `list`?)")],
+    );
+    expect(&[("p95: \"<", "steady/.p95: \"<")], &[("49:17", "steady/create order.p95")]);
 }
 
 #[test]

@@ -104,6 +104,9 @@ pub struct Breakpoint {
     pub confirm: HumanDuration,
     /// What must hold in every step, such as `p95 < 200ms`; a step in which one breaks ends the search.
     pub until: Vec<String>,
+    /// The rate that must hold at least, per second: below it the load fails.
+    #[serde(default, alias = "atLeast", skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<u32>,
     /// As in `constant_arrival_rate`; the default is made from `max_rate`.
     #[serde(default, alias = "maxSenders", skip_serializing_if = "Option::is_none")]
     pub max_senders: Option<u32>,

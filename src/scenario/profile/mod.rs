@@ -181,7 +181,11 @@ impl Profile {
         if self.scenarios.is_empty() {
             return vec![(None, self.clone())];
         }
-        self.scenarios.iter().map(|(name, scenario)| (Some(name.clone()), self.alone(scenario.clone()))).collect()
+        let stream = |(name, scenario): (&Name, &ProfileScenario)| {
+            let alone = Profile { name: name.clone(), ..self.alone(scenario.clone()) };
+            (Some(name.clone()), alone)
+        };
+        self.scenarios.iter().map(stream).collect()
     }
 
     fn alone(&self, scenario: ProfileScenario) -> Profile {
@@ -197,6 +201,9 @@ impl Profile {
             requests: scenario.requests,
             journeys: scenario.journeys,
             scenarios: BTreeMap::new(),
+            // They are about all scenarios together, and may name any of them.
+            thresholds: Vec::new(),
+            error_budget: None,
             ..self.clone()
         }
     }

@@ -291,3 +291,18 @@ fn files_are_read_by_a_check() {
         files(&OPEN.replace("name: list, path: '/orders?limit=20', expect: { status: 200 }, weight: 2 }", call));
     assert!(wrong.len() == 2 && wrong[1].message.contains("no method `Look`"), "{wrong:?}");
 }
+
+#[test]
+fn a_search_can_reach_what_is_asked_for() {
+    let profile = |rest: &str| {
+        read(&format!(
+            "{{simulacro_profile: 1, name: s, timeout: 1s, requests: [{{name: a, path: /a}}], \
+             breakpoint: {{start_rate: 10, max_rate: 100, step: 10, until: ['p95 < 1s'], {rest}}}"
+        ))
+    };
+    assert_eq!(messages(&profile("at_least: 100}")), []);
+    assert_eq!(messages(&profile("at_least: 101}")), [("breakpoint.at_least".into(), Severity::Error)]);
+    assert_eq!(messages(&profile("hold: 0s}")), [("breakpoint".into(), Severity::Error)]);
+    let beside = profile("at_least: 50}, thresholds: ['p95 < 1s']");
+    assert_eq!(messages(&beside), [("thresholds".into(), Severity::Warning)]);
+}

@@ -60,6 +60,7 @@ impl Profile {
         found.data(self);
         found.http(self);
         found.traffic("", self);
+        found.0.extend(self.threshold_problems());
         if self.request_names().len() > MOST_NAMES {
             found.error(
                 "",
@@ -149,6 +150,11 @@ impl Problems {
             }
             Executor::Breakpoint(search) => {
                 self.search(&key, search);
+                if !profile.thresholds.is_empty() {
+                    let message = "they are judged over the whole search, the step that breaks included; what must \
+                                   hold in every step stands in `until`";
+                    self.warn("thresholds", message);
+                }
                 self.cap(&key, search.senders(profile.timeout), f64::from(search.max_rate), profile.timeout);
             }
             Executor::ConstantVus(users) => {
@@ -226,6 +232,12 @@ impl Problems {
             }
             (Some(_), Some(_)) | (None, None) => self.error(key, "give exactly one of `step` and `factor`"),
             _ => {}
+        }
+        if search.at_least.is_some_and(|least| least > search.max_rate) {
+            self.error(format!("{key}.at_least"), "the search never gets there: it is more than `max_rate`");
+        }
+        if search.hold.get().is_zero() || search.confirm.get().is_zero() {
+            self.error(key, "`hold` and `confirm` are more than 0s: nothing could be seen in no time");
         }
         if search.until.is_empty() {
             self.error(format!("{key}.until"), "say what must hold in every step, such as `p95 < 200ms`");

@@ -6,6 +6,7 @@ mod account;
 mod ids;
 mod journal;
 mod shape;
+mod spelling;
 #[cfg(test)]
 mod tests;
 

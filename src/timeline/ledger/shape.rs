@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::Content;
+use super::{Content, spelling};
 use crate::model::RunId;
 use crate::scenario::Ledger;
-use crate::scenario::ledger::LedgerWrite;
+use crate::scenario::ledger::{LedgerRead, LedgerWrite};
 use crate::scenario::reference::{Reference, put_in};
 
 /// The placeholder for an entry's number in a write's address and body.
@@ -26,7 +26,15 @@ pub struct Shape {
     collection: Option<String>,
     before: String,
     after: String,
+    /// The name under which rows hold their ids.
+    id: String,
     body: Option<String>,
+    /// Where in the body the fields of the row are: the names that lead to them.
+    within: Vec<String>,
+    /// Whether what is stored may come back in another spelling: `7` as `"7"`, `unitPrice` as `unit_price`.
+    respelt: bool,
+    /// Whether a row that carries none of the content still has its fields, each at its default.
+    sparse: bool,
 }
 
 /// Whose row it is.
@@ -43,12 +51,19 @@ pub enum Place {
 impl Shape {
     /// The shape of a scenario's ledger in one run: `first` follows from the run's id.
     pub fn of(ledger: &Ledger, run: &RunId) -> Shape {
-        let LedgerWrite::Http(write) = &ledger.write;
         let digest = Sha256::digest(run.0.as_bytes());
         let mut low = [0; 8];
         low.copy_from_slice(&digest[..8]);
-        let span = u64::from_le_bytes(low) % (SPANS - 1) + 1;
-        Shape::new(&write.url, write.body.as_deref(), span * SPAN)
+        let first = (u64::from_le_bytes(low) % (SPANS - 1) + 1) * SPAN;
+        let id = ledger.read.id_name();
+        let shape = match &ledger.write {
+            LedgerWrite::Http(write) => Shape::new(&write.url, write.body.as_deref(), first),
+            LedgerWrite::Grpc(write) => Shape::of_fields(&write.message, id, None, first),
+            LedgerWrite::ClickHouse(write) => Shape::of_fields(&write.row(), id, Some(&write.table), first),
+        };
+        let plain = matches!((&ledger.write, &ledger.read), (LedgerWrite::Http(_), LedgerRead::Http(_)));
+        let sparse = matches!(ledger.read, LedgerRead::Grpc(_));
+        Shape { id: id.to_owned(), respelt: !plain, sparse, ..shape }
     }
 
     /// The shape of entries that are written to `url` with `body`. An id is the path segment that holds `${id}`, text
@@ -64,8 +79,37 @@ impl Shape {
             collection: collection.map(str::to_owned),
             before: before.into(),
             after: after.into(),
+            id: "id".into(),
             body: body.map(str::to_owned),
+            within: Vec::new(),
+            respelt: false,
+            sparse: false,
         }
+    }
+
+    /// The shape of entries that are written as the JSON object `body`. The id is the field of the name `id`, wherever
+    /// in the body it is, text around `${id}` included; when no such field holds `${id}`, the id is the bare number.
+    pub fn of_fields(body: &str, id: &str, collection: Option<&str>, first: u64) -> Shape {
+        let mut shape = Shape {
+            first,
+            collection: collection.map(str::to_owned),
+            before: String::new(),
+            after: String::new(),
+            id: id.to_owned(),
+            body: Some(body.to_owned()),
+            within: Vec::new(),
+            respelt: true,
+            sparse: false,
+        };
+        let number = shape.number(0).to_string();
+        let sent = serde_json::from_str(&shape.fill(body, 0)).unwrap_or_default();
+        if let Some((within, text)) = holder(&sent, id, &number)
+            && let Some((before, after)) = text.split_once(&number)
+        {
+            (shape.before, shape.after) = (before.to_owned(), after.to_owned());
+            shape.within = within;
+        }
+        shape
     }
 
     /// What `${id}` stands for in entry `n`.
@@ -103,20 +147,40 @@ impl Shape {
         }
     }
 
-    /// Compares a row's fields with the JSON object that was sent as entry `n`: every field that both have, but `id`.
+    /// Compares a row's fields with the JSON object that was sent as entry `n`: every field that both have, but the id.
     pub fn compare(&self, n: u64, row: &Map<String, Value>) -> Content {
         let Some(body) = &self.body else { return Content::NotRead };
-        let Ok(Value::Object(sent)) = serde_json::from_str(&self.fill(body, n)) else { return Content::NotRead };
-        let mut compared = sent.iter().filter(|(key, _)| *key != "id").filter_map(|(key, value)| {
-            let found = row.get(key)?;
-            Some(found == value)
-        });
-        match compared.next() {
-            None => Content::NotRead,
-            Some(first) if first && compared.all(|same| same) => Content::Same,
-            Some(_) => Content::Differs,
+        let Ok(sent) = serde_json::from_str::<Value>(&self.fill(body, n)) else { return Content::NotRead };
+        let sent = self.within.iter().try_fold(&sent, |value, name| value.get(name));
+        let Some(Value::Object(sent)) = sent else { return Content::NotRead };
+        let fields = sent.iter().filter(|(key, _)| **key != self.id);
+        let pairs: Vec<(&Value, &Value)> =
+            fields.filter_map(|(key, value)| Some((value, spelling::field(row, key, self.respelt)?))).collect();
+        // A service that lists less than it stores leaves the rest of its messages at their defaults.
+        let left_out = |(sent, found): &(&Value, &Value)| spelling::is_default(found) && !spelling::is_default(sent);
+        if pairs.is_empty() || (self.sparse && pairs.iter().all(left_out)) {
+            return Content::NotRead;
         }
+        let same = |(sent, found): &(&Value, &Value)| match self.respelt {
+            true => spelling::alike(sent, found),
+            false => sent == found,
+        };
+        if pairs.iter().all(same) { Content::Same } else { Content::Differs }
     }
+}
+
+/// Where in a value a field of the name `id` holds `number`: the names that lead to its object, and its text.
+fn holder(value: &Value, id: &str, number: &str) -> Option<(Vec<String>, String)> {
+    let fields = value.as_object()?;
+    let own = spelling::field(fields, id, true).and_then(spelling::text).filter(|text| text.contains(number));
+    if let Some(text) = own {
+        return Some((Vec::new(), text));
+    }
+    fields.iter().find_map(|(name, inner)| {
+        let (mut within, text) = holder(inner, id, number)?;
+        within.insert(0, name.clone());
+        Some((within, text))
+    })
 }
 
 #[cfg(test)]
@@ -183,5 +247,28 @@ mod tests {
         assert_eq!(shape.compare(2, &fields(json!({ "id": "12" }))), Content::NotRead);
         assert_eq!(Shape::new("u", None, 0).compare(2, &fields(json!({ "n": 5 }))), Content::NotRead);
         assert_eq!(Shape::new("u", Some("n=${id}"), 0).compare(2, &fields(json!({ "n": 5 }))), Content::NotRead);
+        assert_eq!(shape.compare(2, &fields(json!({ "n": "12" }))), Content::Differs);
+    }
+
+    #[test]
+    fn an_id_is_found_in_the_fields_of_a_message() {
+        let body = r#"{"order": {"order_id": "ledger-${id}", "unitPrice": ${id}, "kind": "drill"}, "token": "t${id}"}"#;
+        let shape = Shape { sparse: true, ..Shape::of_fields(body, "order_id", None, 5_000) };
+        assert_eq!(shape.id(7), "ledger-5007");
+        assert_eq!(shape.place("ledger-5007"), Place::Ours(7));
+        assert_eq!(shape.place("ledger-x"), Place::Unexpected);
+        let compare = |row| shape.compare(7, &fields(row));
+        assert_eq!(compare(json!({ "order_id": "ledger-5007", "unit_price": 5007, "kind": "drill" })), Content::Same);
+        assert_eq!(compare(json!({ "unit_price": "5007" })), Content::Same);
+        assert_eq!(compare(json!({ "unit_price": 5007.5, "kind": "drill" })), Content::Differs);
+        assert_eq!(compare(json!({ "unit_price": 0, "kind": "drill" })), Content::Differs);
+        let only_ids = json!({ "order_id": "ledger-5007", "unit_price": 0, "kind": "" });
+        assert_eq!(compare(only_ids.clone()), Content::NotRead);
+        let table = Shape { sparse: false, ..shape.clone() };
+        assert_eq!(table.compare(7, &fields(only_ids)), Content::Differs);
+        assert_eq!(compare(json!({ "other": 1 })), Content::NotRead);
+        // A field of another name: the number itself is what comes back.
+        assert_eq!(Shape::of_fields(r#"{"key": ${id}}"#, "id", None, 5).id(1), "6");
+        assert_eq!(Shape::of_fields(r#"{"id": "${id}"}"#, "id", Some("orders"), 5).collection(), Some("orders"));
     }
 }

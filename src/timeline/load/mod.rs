@@ -5,21 +5,31 @@
 //!
 //! Windows are reported late, in parts and in any order. Counts are added to their cell at once. Histograms wait until
 //! nothing more will come for their window, and until it is known in which spans it lies; then they are added to the
-//! sums of those spans and to their second, and dropped. So an hour with 10 names at 10 windows a second takes tens of
-//! MB.
+//! sums of those spans and to their second, and dropped. So an hour takes a few MB, whatever the rate
+//! (`docs/decisions/0024-thresholds.md`).
 
 mod cell;
+mod parts;
+mod settle;
 mod spans;
+mod sums;
+#[cfg(test)]
+mod tests;
 
 pub use cell::{Cell, SlotCell};
-pub use spans::{Counts, Span, SpanRange, Sums};
+pub use parts::{SearchTrack, StepTrack};
+pub use spans::{Counts, Span, SpanRange};
+pub use sums::Sums;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use super::latency::Sparse;
+use super::event::SearchMark;
 use super::load_line::{Hello, LoadModel, WINDOW_MS, WindowLine};
+use super::packed::Packed;
 use crate::model::{Delta, Offset};
-use spans::Piece;
+use crate::scenario::profile::Profile;
+use parts::Stages;
+use sums::{Piece, Read};
 
 /// Length of a window.
 pub const WINDOW: Delta = Delta::from_millis(WINDOW_MS as i64);
@@ -64,6 +74,8 @@ pub struct LoadTrack {
     pub missing: Vec<Missing>,
     /// Whether every worker ended as it should.
     pub ended: bool,
+    /// Its search for the highest rate, when it is one.
+    pub search: Option<SearchTrack>,
     /// Successes slower than this count as slow, in microseconds.
     slow_us: Option<u64>,
     names: Vec<String>,
@@ -71,45 +83,77 @@ pub struct LoadTrack {
     /// What is still unanswered, by window, worker and name.
     waiting: BTreeMap<(u64, u32, u16), u64>,
     cells: Vec<Cell>,
-    slots: Vec<[SlotCell; 10]>,
+    /// Only of a stream that the recovery signal listens to: nothing else asks for them.
+    slots: Option<Vec<[SlotCell; 10]>>,
     open: BTreeMap<u64, Vec<Piece>>,
     sums: BTreeMap<Span, Vec<Sums>>,
-    seconds: Vec<Sparse>,
+    /// Sums of steps long over, all names together.
+    folded: BTreeMap<Span, Sums>,
+    /// Windows that were put away lately; none: nobody asks for single request names.
+    recent: Option<VecDeque<(u64, Vec<Piece>)>>,
+    seconds: Vec<Packed>,
+    stages: Stages,
     first: Option<u64>,
     heard: Option<Offset>,
     reasons: Vec<(Offset, String)>,
 }
 
 impl LoadTrack {
-    /// A stream that has not been heard of. `slow`: successes that took longer are counted as slow.
-    pub fn new(model: LoadModel, asked_rate: Option<f64>, timeout: Delta, slow: Option<Delta>) -> LoadTrack {
+    /// A stream that has not been heard of.
+    pub fn new(profile: Option<&Profile>) -> LoadTrack {
+        let executor = profile.and_then(Profile::executor);
+        let names = profile.map(Profile::request_names).unwrap_or_default();
         LoadTrack {
-            model,
+            model: executor.map_or(LoadModel::Open, |e| e.model()),
             executor: String::new(),
-            asked_rate,
-            timeout,
+            asked_rate: executor.and_then(|e| e.asked_rate()),
+            timeout: profile.map_or(Delta::from_millis(10_000), |p| p.timeout.into()),
             missing: Vec::new(),
             ended: false,
-            slow_us: slow.map(|slow| slow.nanos().max(0) as u64 / 1000),
-            names: Vec::new(),
+            search: None,
+            slow_us: None,
+            names: names.iter().take(NAMES).map(ToString::to_string).collect(),
             next_seq: BTreeMap::new(),
             waiting: BTreeMap::new(),
             cells: Vec::new(),
-            slots: Vec::new(),
+            slots: None,
             open: BTreeMap::new(),
             sums: BTreeMap::new(),
+            folded: BTreeMap::new(),
+            recent: None,
             seconds: Vec::new(),
+            stages: Stages::of(executor),
             first: None,
             heard: None,
             reasons: Vec::new(),
         }
     }
 
-    /// Takes what a worker says of itself.
-    pub fn hello(&mut self, hello: &Hello) {
+    /// The recovery signal listens to it: slots are kept, and successes slower than `slow` are counted as such.
+    pub fn listened(mut self, slow: Option<Delta>) -> LoadTrack {
+        self.slow_us = slow.map(|slow| slow.nanos().max(0) as u64 / 1000);
+        self.slots = Some(Vec::new());
+        self
+    }
+
+    /// Conditions ask for single request names while the run is on: the last minute is kept by name.
+    pub fn by_name(mut self) -> LoadTrack {
+        self.recent = Some(VecDeque::new());
+        self
+    }
+
+    /// Takes what a worker says of itself; its requests were meant to start from `from` on, where that is known.
+    pub fn hello(&mut self, hello: &Hello, from: Option<Offset>) {
+        from.into_iter().for_each(|from| self.stages.begin(from));
         self.model = hello.model;
         self.executor.clone_from(&hello.executor);
         self.asked_rate = hello.asked_rate.or(self.asked_rate);
+    }
+
+    /// Takes what became of its search.
+    pub fn search(&mut self, mark: &SearchMark) {
+        self.search.get_or_insert_default().mark(mark);
+        self.fold_steps();
     }
 
     /// Takes a line that arrived at `at`; answers the start of the earliest time about which something new is known.
@@ -150,17 +194,14 @@ impl LoadTrack {
 
     fn add(&mut self, line: &WindowLine, at: Offset) {
         let name = self.name(&line.name);
-        let (ok, err) = match (Sparse::decode(&line.hist_ok), Sparse::decode(&line.hist_err)) {
-            (Ok(ok), Ok(err)) => (ok, err),
-            (Err(why), _) | (_, Err(why)) => {
-                self.miss(start_of(line.window), Some(at), why.to_string());
-                Default::default()
-            }
-        };
+        let read = Read::of(line).unwrap_or_else(|why| {
+            self.miss(start_of(line.window), Some(at), why);
+            Read::default()
+        });
         let place = line.window as usize;
         if place >= self.cells.len() {
             self.cells.resize(place + 1, Cell::default());
-            self.slots.resize(place + 1, Default::default());
+            self.slots.iter_mut().for_each(|slots| slots.resize(place + 1, Default::default()));
         }
         if line.intended > 0 {
             self.first = Some(self.first.map_or(line.window, |first| first.min(line.window)));
@@ -170,13 +211,15 @@ impl LoadTrack {
         if !line.is_final {
             self.waiting.insert(key, line.pending);
         }
-        let slow = self.slow_us.map_or(0, |us| ok.above(us));
-        self.cells[place].add(line, slow, err.max(), before);
-        line.slots.iter().for_each(|slot| {
-            if let Some(mine) = self.slots[place].get_mut(usize::from(slot.slot)) {
-                mine.add(slot);
-            }
-        });
+        let slow = self.slow_us.map_or(0, |us| read.ok.above(us));
+        self.cells[place].add(line, slow, read.err.max(), before);
+        if let Some(slots) = self.slots.as_mut().and_then(|slots| slots.get_mut(place)) {
+            line.slots.iter().for_each(|slot| {
+                if let Some(mine) = slots.get_mut(usize::from(slot.slot)) {
+                    mine.add(slot);
+                }
+            });
+        }
         if let Some(why) = &line.why
             && self.reasons.len() < 1_000
         {
@@ -191,7 +234,7 @@ impl LoadTrack {
                 &mut pieces[last]
             }
         };
-        piece.add(line, ok, err, before);
+        piece.add(line, read, before);
     }
 
     fn name(&mut self, name: &str) -> u16 {
@@ -235,6 +278,12 @@ impl LoadTrack {
         self.first.map(start_of)
     }
 
+    /// End of the last window with a request.
+    pub fn last(&self) -> Offset {
+        let last = self.cells.iter().rposition(|cell| cell.intended > 0);
+        last.map_or(Offset::ZERO, |window| start_of(window as u64 + 1))
+    }
+
     /// End of the last window that a line speaks of.
     pub fn end(&self) -> Offset {
         start_of(self.cells.len() as u64)
@@ -256,12 +305,14 @@ impl LoadTrack {
         &self.cells[a..b]
     }
 
-    /// The slots of those windows, with the start of each.
+    /// The slots of those windows, with the start of each; none of a stream that the recovery signal does not listen
+    /// to.
     pub fn slots(&self, from: Offset, to: Offset) -> impl DoubleEndedIterator<Item = (Offset, &SlotCell)> {
-        let (a, b) = inside(from, to, self.slots.len());
+        let slots = self.slots.as_deref().unwrap_or_default();
+        let (a, b) = inside(from, to, slots.len());
         (a..b).flat_map(move |w| {
             let start = start_of(w as u64);
-            (0..10).map(move |s| (start + Delta::from_millis(10 * s as i64), &self.slots[w][s]))
+            (0..10).map(move |s| (start + Delta::from_millis(10 * s as i64), &slots[w][s]))
         })
     }
 
@@ -270,80 +321,6 @@ impl LoadTrack {
         let mut counts = Counts::default();
         self.cells(from, to).iter().for_each(|cell| counts.add_cell(cell));
         counts
-    }
-
-    /// Latencies of successes in [`from`, `to`): of the whole seconds inside, and of windows not yet put away.
-    pub fn latencies(&self, from: Offset, to: Offset) -> super::latency::Hist {
-        let mut hist = super::latency::Hist::default();
-        let second = Delta(WINDOW.nanos() * IN_SECOND as i64);
-        let first = (from.nanos().max(0) as u64).div_ceil(second.nanos() as u64) as usize;
-        let last = (to.nanos().max(0) as u64 / second.nanos() as u64) as usize;
-        self.seconds.iter().take(last).skip(first).for_each(|s| hist.merge_sparse(s));
-        for (window, pieces) in &self.open {
-            if start_of(*window) >= from && start_of(*window + 1) <= to {
-                pieces.iter().for_each(|piece| hist.merge_sparse(&piece.ok));
-            }
-        }
-        hist
-    }
-
-    /// Latencies of successes of second `n` of the run.
-    pub fn second(&self, n: usize) -> Option<&Sparse> {
-        self.seconds.get(n)
-    }
-
-    /// The sums of a span by request name.
-    pub fn sums(&self, span: Span) -> Vec<(&str, &Sums)> {
-        let sums = self.sums.get(&span).into_iter().flatten();
-        sums.enumerate().map(|(name, sums)| (self.names[name].as_str(), sums)).collect()
-    }
-
-    /// The sums of a span over all names.
-    pub fn sum(&self, span: Span) -> Sums {
-        let mut all = Sums::default();
-        self.sums.get(&span).into_iter().flatten().for_each(|sums| all.merge(sums));
-        all
-    }
-
-    /// Puts histograms away. A window goes when nothing more will come for it (or nothing came for too long) and it
-    /// ends at `through` or earlier: up to there `spans` are known. `all`: the run is over, nothing more will come at
-    /// all.
-    pub fn settle(&mut self, now: Offset, through: Offset, spans: &[SpanRange], all: bool) {
-        while let Some((&window, _)) = self.open.first_key_value() {
-            let (from, to) = (start_of(window), start_of(window + 1));
-            let late = now > to + self.timeout + GRACE;
-            let complete = to <= self.told() && self.waiting.range((window, 0, 0)..(window + 1, 0, 0)).next().is_none();
-            if !all && (to > through || !(late || complete)) {
-                return;
-            }
-            let pieces = self.open.remove(&window).unwrap_or_default();
-            let merged = self.missing.iter().any(|m| m.merged && m.from < to && m.to.is_none_or(|end| end > from));
-            for span in spans.iter().filter(|span| span.span == Span::Total || (!merged && span.holds(from, to))) {
-                let sums = self.sums.entry(span.span).or_default();
-                sums.resize_with(sums.len().max(self.names.len()), Sums::default);
-                pieces.iter().for_each(|piece| sums[usize::from(piece.name)].add(piece));
-            }
-            self.put_second(window, &pieces);
-        }
-    }
-
-    fn put_second(&mut self, window: u64, pieces: &[Piece]) {
-        let second = (window / IN_SECOND) as usize;
-        if second >= self.seconds.len() {
-            self.seconds.resize_with(second + 1, Sparse::default);
-        }
-        let mut hist = super::latency::Hist::default();
-        hist.merge_sparse(&self.seconds[second]);
-        pieces.iter().for_each(|piece| hist.merge_sparse(&piece.ok));
-        self.seconds[second] = hist.sparse();
-    }
-
-    /// Bytes it takes, about.
-    pub fn heap(&self) -> usize {
-        let sums: usize = self.sums.values().flatten().map(Sums::heap).sum();
-        let open: usize = self.open.values().flatten().map(Piece::heap).sum();
-        let cells = self.cells.capacity() * size_of::<Cell>() + self.slots.capacity() * size_of::<[SlotCell; 10]>();
-        sums + open + cells + self.seconds.iter().map(|s| s.heap() + size_of::<Sparse>()).sum::<usize>()
     }
 }
 

@@ -1,11 +1,9 @@
-//! Sums of load over spans: a window belongs to a span only when it lies entirely inside, so that no number mixes
+//! Spans that load is summed up over: a window belongs to a span only when it lies entirely inside, so that no number mixes
 //! phases.
 
-use super::Cell;
+use super::{Cell, WINDOW};
 use crate::model::Offset;
 use crate::scenario::phases::Phase;
-use crate::timeline::latency::{Hist, Sparse};
-use crate::timeline::load_line::WindowLine;
 
 /// What sums are kept for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +12,10 @@ pub enum Span {
     Phase(Phase),
     /// The fault with this number in the scenario: see [`crate::timeline::FaultTrack::span`].
     Fault(usize),
+    /// The stage with this number of the stream's own ramp.
+    Stage(usize),
+    /// The step with this number of the stream's own search.
+    Step(usize),
     /// The whole run.
     Total,
 }
@@ -33,6 +35,11 @@ impl SpanRange {
     /// Whether [`from`, `to`) lies entirely inside.
     pub fn holds(&self, from: Offset, to: Offset) -> bool {
         self.from <= from && self.to.is_none_or(|end| to <= end)
+    }
+
+    /// The number of the first window after it that lies not entirely inside; none: it has not ended.
+    pub(super) fn end_window(&self) -> Option<u64> {
+        self.to.map(|end| end.nanos().max(0) as u64 / WINDOW.nanos() as u64)
     }
 }
 
@@ -66,6 +73,11 @@ impl Counts {
         self.ok + self.bad()
     }
 
+    /// Whether every request is accounted for: it was answered, failed, dropped, not sent, or is still unanswered.
+    pub fn balanced(&self) -> bool {
+        self.ok + self.err + self.dropped + self.not_sent + self.pending == self.intended
+    }
+
     /// Share of failures; zero when nothing was seen.
     pub fn error_rate(&self) -> f64 {
         if self.seen() == 0 { 0.0 } else { self.bad() as f64 / self.seen() as f64 }
@@ -90,68 +102,5 @@ impl Counts {
         self.dropped += u64::from(cell.dropped);
         self.not_sent += u64::from(cell.not_sent);
         self.pending += u64::from(cell.pending);
-    }
-}
-
-/// Counts and latencies of a span.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Sums {
-    /// Counts.
-    pub counts: Counts,
-    /// Latencies of successes.
-    pub ok: Hist,
-    /// Latencies of failures.
-    pub err: Hist,
-}
-
-impl Sums {
-    /// Adds others.
-    pub fn merge(&mut self, other: &Sums) {
-        self.counts.merge(&other.counts);
-        self.ok.merge(&other.ok);
-        self.err.merge(&other.err);
-    }
-
-    pub(super) fn add(&mut self, piece: &Piece) {
-        self.counts.merge(&piece.counts);
-        self.ok.merge_sparse(&piece.ok);
-        self.err.merge_sparse(&piece.err);
-    }
-
-    pub(super) fn heap(&self) -> usize {
-        size_of::<Sums>() + self.ok.heap() + self.err.heap()
-    }
-}
-
-/// What is known of one name in one window that is not put away yet.
-#[derive(Debug, Clone)]
-pub(super) struct Piece {
-    pub name: u16,
-    pub counts: Counts,
-    pub ok: Sparse,
-    pub err: Sparse,
-}
-
-impl Piece {
-    pub fn new(name: u16) -> Piece {
-        Piece { name, counts: Counts::default(), ok: Sparse::default(), err: Sparse::default() }
-    }
-
-    /// Adds a line. `before`: what was pending by the line before it.
-    pub fn add(&mut self, line: &WindowLine, ok: Sparse, err: Sparse, before: u64) {
-        let counts = &mut self.counts;
-        counts.intended += line.intended;
-        counts.started += line.started;
-        counts.ok += line.ok;
-        counts.err += line.err;
-        counts.dropped += line.dropped;
-        counts.not_sent += line.not_sent;
-        counts.pending = counts.pending.saturating_sub(before) + line.pending;
-        self.ok.merge(ok);
-        self.err.merge(err);
-    }
-
-    pub fn heap(&self) -> usize {
-        size_of::<Piece>() + self.ok.heap() + self.err.heap()
     }
 }

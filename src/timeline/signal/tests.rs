@@ -259,7 +259,7 @@ proptest! {
         let offline = Timeline::from_events(&plan, &events);
         prop_assert_eq!(signal(&online), signal(&offline));
         events.pop();
-        let sum = |t: &Timeline| t.loads[&name("steady")].sum(crate::timeline::load::Span::Total);
+        let sum = |t: &Timeline| t.loads[&name("steady")].sum(crate::timeline::load::Span::Total, None);
         prop_assert_eq!(sum(&Timeline::from_events(&plan, &events)), sum(&offline));
     }
 }

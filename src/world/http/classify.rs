@@ -62,10 +62,24 @@ pub fn of_hyper(e: &hyper::Error) -> FailureClass {
 /// A failure of the exchange, in the words of the innermost cause.
 pub fn exchange(e: &hyper::Error, sent: bool) -> ExchangeFailure {
     let detail = match causes(e).last() {
+        Some(cause) if is_no_http2(e) => format!("{e}: {cause}; does it speak HTTP/2?"),
         Some(cause) => format!("{e}: {cause}"),
         None => e.to_string(),
     };
-    ExchangeFailure { class: of_hyper(e), detail, sent }
+    ExchangeFailure { class: of_hyper(e), detail, sent: sent && !is_refused_stream(e) }
+}
+
+/// Whether an HTTP/2 server says that it has not looked at the request (RFC 9113, section 8.7).
+fn is_refused_stream(e: &hyper::Error) -> bool {
+    let mut of_http2 = causes(e).filter_map(|cause| cause.downcast_ref::<h2::Error>());
+    of_http2.any(|e| e.reason() == Some(h2::Reason::REFUSED_STREAM))
+}
+
+/// Whether what came from the other side was not HTTP/2 at all, as our side sees it.
+fn is_no_http2(e: &hyper::Error) -> bool {
+    const READS_AS: [h2::Reason; 2] = [h2::Reason::FRAME_SIZE_ERROR, h2::Reason::PROTOCOL_ERROR];
+    let mut of_http2 = causes(e).filter_map(|cause| cause.downcast_ref::<h2::Error>());
+    of_http2.any(|e| !e.is_remote() && e.reason().is_some_and(|reason| READS_AS.contains(&reason)))
 }
 
 fn causes<'a>(e: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -20,6 +20,24 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
+/// What is spoken on a connection. Under TLS both sides agree on it (ALPN); without, the client just begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1: nothing is asked for, as most clients do.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+impl Protocol {
+    fn alpn(self) -> Option<&'static [u8]> {
+        match self {
+            Protocol::Http1 => None,
+            Protocol::Http2 => Some(b"h2"),
+        }
+    }
+}
+
 /// Opens connections.
 #[derive(Debug, Default)]
 pub struct Dialler {
@@ -60,21 +78,46 @@ impl Dialler {
     ///
     /// # Errors
     /// Never `sent`: no byte of a request goes out before the connection stands.
-    pub async fn open(&self, to: &Authority, deadline: Instant) -> Result<Box<dyn Stream>, ExchangeFailure> {
+    pub async fn open(
+        &self,
+        to: &Authority,
+        protocol: Protocol,
+        deadline: Instant,
+    ) -> Result<Box<dyn Stream>, ExchangeFailure> {
         let tcp = self.tcp(to, deadline).await?;
         // A request goes out in one piece; waiting for more would only add latency.
         let _only_slower = tcp.set_nodelay(true);
         if !to.tls {
             return Ok(Box::new(tcp));
         }
-        let TlsSettings(settings) =
-            self.tls.get_or_init(tls).clone().map_err(|why| failure(FailureClass::Local, why))?;
+        let settings = self.tls.get_or_init(tls).clone().map_err(|why| failure(FailureClass::Local, why))?;
+        let settings = settings.speaking(protocol);
         let name = ServerName::try_from(to.host.clone())
             .map_err(|e| failure(FailureClass::Local, format!("{} is not a name for TLS: {e}", to.host)))?;
         match timeout_at(deadline, TlsConnector::from(settings).connect(name, tcp)).await {
+            Ok(Ok(stream))
+                if protocol.alpn().is_some_and(|wanted| stream.get_ref().1.alpn_protocol() != Some(wanted)) =>
+            {
+                let detail = format!("TLS with {}: it does not speak HTTP/2", to.host);
+                Err(failure(FailureClass::Other, detail))
+            }
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(e)) => Err(failure(classify::of_io(&e), format!("TLS with {}: {e}", to.host))),
             Err(_) => Err(failure(FailureClass::Timeout, format!("TLS with {}: no answer in time", to.host))),
+        }
+    }
+}
+
+impl TlsSettings {
+    /// The settings, with the protocol to agree on.
+    fn speaking(self, protocol: Protocol) -> Arc<ClientConfig> {
+        match protocol.alpn() {
+            None => self.0,
+            Some(name) => {
+                let mut settings = ClientConfig::clone(&self.0);
+                settings.alpn_protocols = vec![name.to_vec()];
+                Arc::new(settings)
+            }
         }
     }
 }

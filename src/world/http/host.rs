@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::address::Authority;
-use super::dial::Dialler;
+use super::dial::{Dialler, Protocol};
 use super::{ExchangeFailure, FailureClass, Http, HttpOutcome, HttpRequest, classify};
 use crate::world::secrets::Secrets;
 
@@ -56,16 +56,19 @@ impl HostHttp {
         HostHttp { secrets, ..HostHttp::default() }
     }
 
-    async fn attempt(&self, request: &HttpRequest) -> Result<(u16, Vec<u8>), ExchangeFailure> {
+    async fn attempt(&self, request: &HttpRequest) -> Result<HttpOutcome, ExchangeFailure> {
         let deadline = Instant::now() + request.timeout;
-        let Ready { to, request: message } = self.ready(request).map_err(|why| ours(&why))?;
+        let Ready { to, request: message } = self.ready(request).map_err(|why| ExchangeFailure::local(&why))?;
         let (line, response) = self.send(&to, message, request.fresh_connection, deadline).await?;
         let status = response.status().as_u16();
+        let text =
+            |(name, value): (&HeaderName, &HeaderValue)| Some((name.to_string(), value.to_str().ok()?.to_owned()));
+        let headers = response.headers().iter().filter_map(text).collect();
         let body = read(response, request.max_body, deadline).await?;
         if !request.fresh_connection && !line.sender.is_closed() {
             self.keep(to, line);
         }
-        Ok((status, body))
+        Ok(HttpOutcome::Answered { status, headers, body })
     }
 
     /// Sends on an idle connection, where one may be used, or else on a new one. A connection that the other side
@@ -95,7 +98,7 @@ impl HostHttp {
     }
 
     async fn open(&self, to: &Authority, deadline: Instant) -> Result<Line, ExchangeFailure> {
-        let stream = self.dialler.open(to, deadline).await?;
+        let stream = self.dialler.open(to, Protocol::Http1, deadline).await?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|e| classify::exchange(&e, false))?;
         let driver = tokio::spawn(async move {
             // Its error reaches whoever waits for the response.
@@ -186,7 +189,7 @@ impl Line {
                 let unsent = e.take_message().map(Box::new);
                 Err((classify::exchange(e.error(), unsent.is_none()), unsent))
             }
-            Err(_) => Err((late("no answer in time"), None)),
+            Err(_) => Err((ExchangeFailure::late("no answer in time"), None)),
         }
     }
 }
@@ -198,7 +201,7 @@ async fn read(response: Response<Incoming>, max: usize, deadline: Instant) -> Re
         let frame = match timeout_at(deadline, body.frame()).await {
             Ok(Some(frame)) => frame.map_err(|e| classify::exchange(&e, true))?,
             Ok(None) => return Ok(bytes),
-            Err(_) => return Err(late("the answer did not end in time")),
+            Err(_) => return Err(ExchangeFailure::late("the answer did not end in time")),
         };
         if let Ok(data) = frame.into_data() {
             if bytes.len() + data.len() > max {
@@ -210,25 +213,14 @@ async fn read(response: Response<Incoming>, max: usize, deadline: Instant) -> Re
     }
 }
 
-fn late(detail: &str) -> ExchangeFailure {
-    ExchangeFailure { class: FailureClass::Timeout, detail: detail.to_owned(), sent: true }
-}
-
-fn ours(detail: &str) -> ExchangeFailure {
-    ExchangeFailure { class: FailureClass::Local, detail: detail.to_owned(), sent: false }
-}
-
 #[async_trait]
 impl Http for HostHttp {
     async fn exchange(&self, request: &HttpRequest) -> HttpOutcome {
-        match self.attempt(request).await {
-            Ok((status, body)) => HttpOutcome::Answered { status, body },
-            Err(failure) => HttpOutcome::Failed(self.redacted(failure)),
-        }
+        self.attempt(request).await.unwrap_or_else(|failure| HttpOutcome::Failed(self.redacted(failure)))
     }
 
     async fn connect(&self, address: &str, timeout: Duration) -> Result<(), ExchangeFailure> {
-        let to = Authority::plain(address).map_err(|why| ours(&why))?;
+        let to = Authority::plain(address).map_err(|why| ExchangeFailure::local(&why))?;
         self.dialler.tcp(&to, Instant::now() + timeout).await.map(drop)
     }
 }

@@ -1,8 +1,8 @@
 //! HTTP and TCP from the client's side, with failures told apart: theirs is bad, ours is blind.
 
-mod address;
-mod classify;
-mod dial;
+pub(in crate::world) mod address;
+pub(in crate::world) mod classify;
+pub(in crate::world) mod dial;
 mod host;
 #[cfg(test)]
 mod tests;
@@ -40,6 +40,8 @@ pub enum HttpOutcome {
     Answered {
         /// Status code.
         status: u16,
+        /// Headers, names in lower case; of values that are no text nothing is kept.
+        headers: Vec<(String, String)>,
         /// The body.
         body: Vec<u8>,
     },
@@ -56,6 +58,18 @@ pub struct ExchangeFailure {
     pub detail: String,
     /// Whether any byte of the request may have reached the other side: then a write's fate is unknown, not refused.
     pub sent: bool,
+}
+
+impl ExchangeFailure {
+    /// Nothing was sent, and that is our own doing.
+    pub(in crate::world) fn local(detail: &str) -> ExchangeFailure {
+        ExchangeFailure { class: FailureClass::Local, detail: detail.to_owned(), sent: false }
+    }
+
+    /// It was sent, and there was no answer in time.
+    pub(in crate::world) fn late(detail: &str) -> ExchangeFailure {
+        ExchangeFailure { class: FailureClass::Timeout, detail: detail.to_owned(), sent: true }
+    }
 }
 
 /// Kinds of failure, ours and theirs.

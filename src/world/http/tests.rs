@@ -152,7 +152,8 @@ async fn a_body_is_read_up_to_its_limit() {
     let (address, _) = server(Manner::Says(HELLO)).await;
     let http = HostHttp::default();
     let ask = |max_body| HttpRequest { max_body, ..get(format!("http://{address}/")) };
-    let answered = HttpOutcome::Answered { status: 200, body: b"hello".to_vec() };
+    let headers = vec![("content-length".to_owned(), "5".to_owned())];
+    let answered = HttpOutcome::Answered { status: 200, headers, body: b"hello".to_vec() };
     assert_eq!(http.exchange(&ask(5)).await, answered);
     let HttpOutcome::Failed(failure) = http.exchange(&ask(4)).await else { panic!() };
     assert_eq!((failure.class, failure.sent), (FailureClass::Other, true));

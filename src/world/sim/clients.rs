@@ -1,4 +1,4 @@
-//! What clients live through in the simulated world: HTTP, TCP, backups, and the person in front of it.
+//! What clients live through in the simulated world: HTTP, gRPC, TCP, backups, and the person in front of it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use tokio::time::Instant;
 use super::state::{Serving, authority, delay};
 use super::{Driver, Sim};
 use crate::clock::Clock;
+use crate::model::grpc::{Code, Status};
 use crate::model::{Delta, LinkRule, Name};
 use crate::scenario::Backup;
-use crate::scenario::ledger::LedgerRead;
 use crate::timeline::restore::{ProofOutcome, ProofSource, ProofStep, RestoreProof};
 use crate::world::DriverError;
 use crate::world::backups::{Backups, ProofRequest, Taken};
+use crate::world::grpc::{Grpc, GrpcOutcome, GrpcRequest};
 use crate::world::http::{ExchangeFailure, FailureClass, Http, HttpOutcome, HttpRequest};
 use crate::world::operator::Operator;
 
@@ -62,48 +63,33 @@ impl Sim {
             }
         }
     }
-
-    /// What the service does with a request that arrived: stores writes, lists them for the ledger's read.
-    fn serve(&self, request: &HttpRequest) -> Vec<u8> {
-        let is_read = self.inner.scenario.ledger.as_ref().is_some_and(|ledger| {
-            let LedgerRead::Http(read) = &ledger.read;
-            request.method == "GET" && request.url.starts_with(read.url.as_str())
-        });
-        if is_read {
-            let state = self.state();
-            let entries: Vec<serde_json::Value> = state.store.iter().map(|(id, body)| entry(id, body)).collect();
-            return serde_json::Value::Array(entries).to_string().into_bytes();
-        }
-        if matches!(request.method.as_str(), "PUT" | "POST") {
-            let path = request.url.split('?').next().unwrap_or_default();
-            let id = path.rsplit('/').next().unwrap_or_default().to_owned();
-            let body = request.body.clone().unwrap_or_default();
-            self.change(|state| state.store.insert(id, body));
-        }
-        Vec::new()
-    }
-}
-
-/// One stored entry as the orders service lists it: its body's fields and its id.
-fn entry(id: &str, body: &str) -> serde_json::Value {
-    let mut value = serde_json::from_str(body).unwrap_or_else(|_| serde_json::json!({}));
-    if let Some(fields) = value.as_object_mut() {
-        fields.insert("id".into(), id.into());
-    }
-    value
 }
 
 #[async_trait]
 impl Http for Driver {
     async fn exchange(&self, request: &HttpRequest) -> HttpOutcome {
         match self.sim.travel(self.clock, authority(&request.url), request.timeout).await {
-            Ok(()) => HttpOutcome::Answered { status: 200, body: self.sim.serve(request) },
+            Ok(()) => HttpOutcome::Answered { status: 200, headers: Vec::new(), body: self.sim.serve(request) },
             Err(failure) => HttpOutcome::Failed(failure),
         }
     }
 
     async fn connect(&self, address: &str, timeout: Duration) -> Result<(), ExchangeFailure> {
         self.sim.travel(self.clock, address, timeout).await
+    }
+}
+
+#[async_trait]
+impl Grpc for Driver {
+    async fn call(&self, request: &GrpcRequest) -> GrpcOutcome {
+        match self.sim.travel(self.clock, authority(&request.call.url), request.timeout).await {
+            Ok(()) => {
+                let (code, message) = self.sim.serve_call(&request.call);
+                let status = Status { code, message: String::new() };
+                GrpcOutcome::Answered { status, message: (code == Code::Ok).then_some(message) }
+            }
+            Err(failure) => GrpcOutcome::Failed(failure),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod clients;
 mod crash;
 mod drivers;
 mod state;
+mod store;
 mod workers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,6 +62,7 @@ impl Sim {
             links: driver.clone(),
             commands: driver.clone(),
             http: driver.clone(),
+            grpc: driver.clone(),
             workers: driver.clone(),
             backups: driver.clone(),
             operator: driver,

@@ -92,14 +92,16 @@ impl Workers for HostWorkers {
             }
         }
         let dropped = CancellationToken::new();
+        let of = stream.clone();
         let attendant = Attendant { stream, child, reports, dropped: dropped.clone() };
         let attendant = tokio::spawn(attendant.attend(lines, errors));
-        Ok(Box::new(HostWorker { lease: Some(lease), dropped, attendant: Some(attendant) }))
+        Ok(Box::new(HostWorker { stream: of, lease: Some(lease), dropped, attendant: Some(attendant) }))
     }
 }
 
 /// A running worker.
 struct HostWorker {
+    stream: Name,
     lease: Option<ChildStdin>,
     dropped: CancellationToken,
     attendant: Option<JoinHandle<()>>,
@@ -107,16 +109,24 @@ struct HostWorker {
 
 #[async_trait]
 impl WorkerHandle for HostWorker {
+    async fn order(&mut self, order: WorkerOrder) -> Result<(), DriverError> {
+        let failed = |why: &dyn std::fmt::Display| {
+            DriverError::Failed(format!("load worker of stream `{}`: it does not take an order: {why}", self.stream))
+        };
+        let Some(lease) = &mut self.lease else { return Ok(()) };
+        let mut line = serde_json::to_vec(&order).map_err(|e| failed(&e))?;
+        line.push(b'\n');
+        match timeout(EXIT, lease.write_all(&line)).await {
+            Ok(Err(e)) if e.kind() != ErrorKind::BrokenPipe => Err(failed(&e)),
+            Ok(_) => Ok(()),
+            Err(_) => Err(failed(&format!("it does not read within {EXIT:?}"))),
+        }
+    }
+
     async fn stop(&mut self) {
         let Some(mut attendant) = self.attendant.take() else { return };
-        if let Some(lease) = &mut self.lease {
-            let order = WorkerOrder::Stop { grace_ms: GRACE.as_millis() as u64 };
-            if let Ok(mut line) = serde_json::to_vec(&order) {
-                line.push(b'\n');
-                // A worker that does not read this will see its lease end.
-                let _ = timeout(EXIT, lease.write_all(&line)).await;
-            }
-        }
+        // A worker that does not read this will see its lease end.
+        let _ = self.order(WorkerOrder::Stop { grace_ms: GRACE.as_millis() as u64 }).await;
         if timeout(GRACE + LAST_LINES, &mut attendant).await.is_ok() {
             return;
         }

@@ -24,6 +24,8 @@ const LEAST_SLEEP: i64 = 200_000;
 const LEAST_SLEEP_FULL: i64 = 1_000_000;
 /// How many due requests are started before others get their turn.
 const BURST: u32 = 64;
+/// How many requests that it is too late for are counted before others get their turn.
+const MANY: u32 = 1024;
 /// A request that we are this late for, in nanoseconds, is not sent: its latency would be our own.
 const TOO_LATE: i64 = 1_000_000_000;
 /// A request that finds no sender while we are this late ourselves is not the target's fault, in nanoseconds.
@@ -158,6 +160,10 @@ impl Lane {
             match self.next.get() {
                 Next { due: None, .. } => return Ahead::Over,
                 Next { due: Some(due), .. } if due > now => return Ahead::Due(due),
+                Next { due: Some(due), .. } if now - due > TOO_LATE => {
+                    self.skip(now - TOO_LATE);
+                    break;
+                }
                 Next { n, due: Some(due) } => {
                     self.plan_next(n + u64::from(self.stream.lanes));
                     self.arrive(n, due, now);
@@ -165,6 +171,28 @@ impl Lane {
             }
         }
         self.next.get().due.map_or(Ahead::Over, Ahead::More)
+    }
+
+    /// Writes off what was due before `horizon`: this machine cannot do what it is asked for, and must not fall behind
+    /// with saying so.
+    fn skip(&self, horizon: i64) {
+        let mut runs: Vec<(u16, i64, u64)> = Vec::new();
+        for _ in 0..MANY {
+            let Next { n, due: Some(due) } = self.next.get() else { break };
+            if due >= horizon {
+                break;
+            }
+            self.plan_next(n + u64::from(self.stream.lanes));
+            let name = self.stream.plan.request(self.stream.plan.pick(n)).name;
+            let same = |(of, at, _): &&mut (u16, i64, u64)| *of == name && self.shard.is_same_window(*at, due);
+            match runs.iter_mut().find(same) {
+                Some((_, _, count)) => *count += 1,
+                None => runs.push((name, due, 1)),
+            }
+        }
+        for (name, due, count) in runs {
+            self.shard.not_sent(name, due, count);
+        }
     }
 
     fn plan_next(&self, n: u64) {
@@ -196,14 +224,11 @@ impl Lane {
         let place = self.stream.plan.pick(n);
         let name = self.stream.plan.request(place).name;
         let lateness = now - due;
-        if lateness > TOO_LATE {
-            return self.shard.not_sent(name, due);
-        }
         let free = self.free.borrow_mut().pop();
         let seat = match free {
             Some(seat) => seat,
             None if self.seats.borrow().len() < self.most => self.new_seat(None),
-            None if lateness > OUR_LATENESS => return self.shard.not_sent(name, due),
+            None if lateness > OUR_LATENESS => return self.shard.not_sent(name, due, 1),
             None => return self.shard.dropped(name, due),
         };
         let ticket = self.shard.begin(name, due, now);
