@@ -82,7 +82,7 @@ fn no_expression_stands_in_a_script() {
 fn calls(script: &str) -> Vec<(String, Vec<String>)> {
     let script = script.replace("\\\n", " ");
     let flags = |line: &str| -> Vec<String> {
-        let words = line.split_whitespace().map(|word| word.trim_matches(['(', ')', '"', '\'']));
+        let words = line.split_whitespace().map(|word| word.trim_matches(['(', ')', ';', '"', '\'']));
         words.filter(|w| w.starts_with('-') && w.len() > 1 && *w != "--").map(str::to_owned).collect()
     };
     let lines = || script.lines().map(str::trim).filter(|line| !line.starts_with('#'));
