@@ -100,8 +100,9 @@ mod tests {
 
     fn of(head: &str, method: Method) -> Result<Framing, Reason> {
         let mut headers = [httparse::EMPTY_HEADER; 16];
+        let head = format!("{head}\r\n\r\n");
         let mut parsed = httparse::Response::new(&mut headers);
-        parsed.parse(format!("{head}\r\n\r\n").as_bytes()).unwrap();
+        parsed.parse(head.as_bytes()).unwrap();
         Framing::of(&parsed, &method)
     }
 
