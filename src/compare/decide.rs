@@ -125,7 +125,7 @@ fn undecided(row: &Row, effect: f64) -> String {
     let scale = |change: f64| if row.metric.is_ratio() { change.ln_1p() } else { change };
     let bound = scale(if row.change < 0.0 { -effect } else { effect });
     let gap = (scale(row.change) - bound).abs();
-    // The change as measured, with an interval just short enough. 2.1: Student's t at 97.5 % for some twenty runs in all.
+    // The change as measured, with an interval just short enough. 2.1: Student's t at 97.5 % for about twenty runs.
     let runs = (2.0 * (2.1 * row.noise / gap).powi(2)).ceil() + 1.0;
     if runs > MANY {
         return format!("needs more than {MANY} runs a side");
@@ -135,8 +135,8 @@ fn undecided(row: &Row, effect: f64) -> String {
 }
 
 /// Where nothing or little failed, how many requests it takes to exclude that more than `error_effect` fail (the rule
-/// of three: none in n bounds the share at 3 / n with 95 %). Fewer cannot say it, so the row is left out unless it shows
-/// a change.
+/// of three: none in n bounds the share at 3 / n with 95 %). Fewer cannot say it, so the row is left out unless it
+/// shows a change.
 fn too_few_to_say_none(row: &Row, options: &Options) -> Option<String> {
     let needed = (3.0 / options.error_effect).ceil();
     let fewest = row.samples.0.min(row.samples.1);

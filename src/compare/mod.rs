@@ -287,7 +287,7 @@ pub struct Comparison {
     pub version: u32,
     /// Version of the program that wrote it.
     pub program: String,
-    /// Worse when any row is; else cannot tell when any row of a whole stream is; else better when any row is; else same.
+    /// Worse when any row is; else cannot tell when any row of a whole stream is; else better when any is; else same.
     pub verdict: Change,
     /// The exit code that says so.
     pub exit_code: u8,

@@ -186,7 +186,7 @@ impl Subject {
         self.stream.is_none()
     }
 
-    /// Reads `[subject.]metric`, such as `p95`, `steady.p99.9`, `create order.p95` or `steady/create order.apdex(1.5s)`.
+    /// Reads `[subject.]metric`, such as `p95`, `steady.p99.9`, `create order.p95` or `steady/create order.p95`.
     ///
     /// # Errors
     /// When there is no metric at the end, or no name before it.

@@ -82,7 +82,7 @@ fn no_expression_stands_in_a_script() {
 fn calls(script: &str) -> Vec<(String, Vec<String>)> {
     let script = script.replace("\\\n", " ");
     let flags = |line: &str| -> Vec<String> {
-        let words = line.split_whitespace().map(|word| word.trim_matches(['(', ')', '"', '\'']));
+        let words = line.split_whitespace().map(|word| word.trim_matches(['(', ')', ';', '"', '\'']));
         words.filter(|w| w.starts_with('-') && w.len() > 1 && *w != "--").map(str::to_owned).collect()
     };
     let lines = || script.lines().map(str::trim).filter(|line| !line.starts_with('#'));
@@ -112,9 +112,7 @@ fn every_verb_and_flag_exists() {
         for (verb, flags) in calls(&script) {
             verbs.push(verb.clone());
             let Some(command) = cli.find_subcommand(&verb) else {
-                // `load` is being built: this line goes when it is there.
-                assert_eq!(verb, "load", "{file}: there is no `simulacro {verb}`\n{script}");
-                continue;
+                panic!("{file}: there is no `simulacro {verb}`\n{script}");
             };
             for flag in flags {
                 let name = flag.split('=').next().unwrap();

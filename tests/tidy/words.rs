@@ -7,6 +7,7 @@ use crate::source::{File, files, occurrences, read, walk};
 
 /// Reads of raw time outside `src/clock.rs`: file, what, why.
 const RAW_TIME: &[(&str, &str, &str)] = &[
+    ("src/cli/compare.rs", "Timestamp::now", "a baseline says when it was saved, for people"),
     ("src/cli/drill.rs", "Timestamp::now", "the journal's header says when a run began, for people"),
     ("src/cli/run.rs", "Timestamp::now", "run folders are named after the time of day"),
     ("src/demo/orders.rs", "Timestamp::now", "the demo's orders have a date, as orders do"),

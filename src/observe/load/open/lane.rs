@@ -44,6 +44,8 @@ pub struct Lane {
     heard: Cell<u32>,
     /// What was ordered instead of the stream's own schedule.
     ordered: RefCell<Option<Schedule>>,
+    /// The shortest mean distance of two requests, in nanoseconds.
+    interval: Cell<i64>,
     next: Cell<Next>,
     seats: RefCell<Vec<Rc<Seat>>>,
     free: RefCell<Vec<Rc<Seat>>>,
@@ -82,6 +84,7 @@ impl Lane {
             shard,
             heard: Cell::new(0),
             ordered: RefCell::new(None),
+            interval: Cell::new(stream.schedule.least_interval()),
             next: Cell::new(Next { n, due: stream.schedule.due(n).map(|due| stream.start.saturating_add(due)) }),
             seats: RefCell::default(),
             free: RefCell::default(),
@@ -142,7 +145,7 @@ impl Lane {
     }
 
     fn rest(&self) -> i64 {
-        let interval = self.schedule(Schedule::least_interval).saturating_mul(i64::from(self.stream.lanes));
+        let interval = self.interval.get().saturating_mul(i64::from(self.stream.lanes));
         let full = self.free.borrow().is_empty() && self.seats.borrow().len() >= self.most;
         match interval {
             LEAST_SLEEP.. => 0,
@@ -196,12 +199,8 @@ impl Lane {
     }
 
     fn plan_next(&self, n: u64) {
-        let due = self.schedule(|schedule| schedule.due(n));
+        let due = self.ordered.borrow().as_ref().unwrap_or(&self.stream.schedule).due(n);
         self.next.set(Next { n, due: due.map(|due| self.stream.start.saturating_add(due)) });
-    }
-
-    fn schedule<T>(&self, look: impl FnOnce(&Schedule) -> T) -> T {
-        look(self.ordered.borrow().as_ref().unwrap_or(&self.stream.schedule))
     }
 
     /// Does what was ordered.
@@ -215,6 +214,7 @@ impl Lane {
         let held = self.stop.holds().into_iter().fold(self.stream.schedule.clone(), |schedule, hold| {
             schedule.held(hold.from.saturating_sub(self.stream.start), hold.per_second)
         });
+        self.interval.set(held.least_interval());
         self.ordered.replace(Some(held));
         self.plan_next(n);
     }

@@ -34,7 +34,7 @@ impl Escape {
                     b'\r' => out.put_slice(b"\\r"),
                     b'\t' => out.put_slice(b"\\t"),
                     0..=0x1f => {
-                        out.put_slice(&[b'\\', b'u', b'0', b'0']);
+                        out.put_slice(b"\\u00");
                         out.put_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0x0f)]]);
                     }
                     _ => return true,

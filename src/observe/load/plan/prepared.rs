@@ -170,7 +170,7 @@ impl Prepared {
         // What a request left that could not be rendered.
         scratch.clear();
         let path = self.path.render(&values, scratch)?;
-        let mut headers = HeaderMap::with_capacity(self.headers.len() + 3);
+        let mut headers = HeaderMap::with_capacity(self.headers.len() + usize::from(session.jar.is_some()));
         for (name, value) in &self.headers {
             headers.append(name, value.render(&values, scratch)?);
         }

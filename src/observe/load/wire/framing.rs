@@ -100,9 +100,9 @@ mod tests {
 
     fn of(head: &str, method: Method) -> Result<Framing, Reason> {
         let mut headers = [httparse::EMPTY_HEADER; 16];
-        let text = format!("{head}\r\n\r\n");
+        let head = format!("{head}\r\n\r\n");
         let mut parsed = httparse::Response::new(&mut headers);
-        parsed.parse(text.as_bytes()).unwrap();
+        parsed.parse(head.as_bytes()).unwrap();
         Framing::of(&parsed, &method)
     }
 

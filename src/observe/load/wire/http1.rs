@@ -118,8 +118,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut intake = Intake { kept: wants.body.then(BytesMut::new), left: limit };
         match framing.length {
             Length::Exactly(length) => self.counted(length, &mut intake).await?,
-            Length::Chunked => answer.trailers = self.chunked(&mut intake, wants).await?,
-            Length::UntilClose => self.until_close(&mut intake).await?,
+            Length::Chunked => answer.trailers = Box::pin(self.chunked(&mut intake, wants)).await?,
+            Length::UntilClose => Box::pin(self.until_close(&mut intake)).await?,
         }
         answer.body = intake.kept.map_or_else(Bytes::new, BytesMut::freeze);
         if self.got.is_empty() && self.got.capacity() > 2 * READ {

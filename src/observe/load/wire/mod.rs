@@ -106,14 +106,16 @@ impl Wire {
         }
         let mut open = match kept {
             Some(open) => open,
-            None => self.connect().await?,
+            // What is rare has a place of its own: in this one it would be moved about with every request.
+            None => Box::pin(self.connect()).await?,
         };
         let (answer, again) = match &mut open {
             Connection::Http1(open) => {
                 open.exchange(&self.http1, prepared, rendered, self.limit).await.map_err(|e| self.told(e))?
             }
             Connection::Http2(open) => {
-                open.exchange(&self.http2, prepared, rendered, self.limit).await.map_err(|e| self.told(e))?
+                let exchange = Box::pin(open.exchange(&self.http2, prepared, rendered, self.limit));
+                exchange.await.map_err(|e| self.told(e))?
             }
         };
         if again {
