@@ -105,8 +105,8 @@ pub enum StepLook {
 pub fn step(conditions: &[Condition], stream: &Name, timeline: &Timeline, from: Offset, to: Offset) -> StepLook {
     let unclear = |why: String| StepLook::Unclear { why, ours: false };
     let Some(load) = timeline.loads.get(stream) else { return unclear(format!("there is no stream `{stream}`")) };
-    let known = load.search.iter().flat_map(|search| search.steps.iter().enumerate());
-    let Some((nth, step)) = known.filter(|(_, step)| step.from == from && step.to == to).next_back() else {
+    let mut known = load.search.iter().flat_map(|search| search.steps.iter().enumerate());
+    let Some((nth, step)) = known.rfind(|(_, step)| step.from == from && step.to == to) else {
         return unclear("this step was not announced".into());
     };
     let range = SpanRange { span: Span::Step(nth), from, to: Some(to) };
