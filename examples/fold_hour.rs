@@ -88,7 +88,8 @@ fn plan() -> Result<Plan, Box<dyn std::error::Error>> {
 fn soak(texts: &[String], hours: u64) -> Result<(), Box<dyn std::error::Error>> {
     let mut plan = plan()?;
     plan.scenario = serde_json::from_str(SOAK)?;
-    plan.load = Some(serde_json::from_str(r#"{"profile": "steady", "thresholds": ["p99 < 400ms", "list.p99 < 1s"]}"#)?);
+    plan.load =
+        Some(serde_json::from_str(r#"{"profile": "steady", "thresholds": ["p99 < 400ms", "request 1.p99 < 1s"]}"#)?);
     let mut timeline = Timeline::new(&plan);
     let mut seq = 0;
     for window in 0..hours * 36_000 {
