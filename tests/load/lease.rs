@@ -86,7 +86,6 @@ async fn a_killed_worker_is_lost() {
 async fn a_worker_that_cannot_start_says_why() {
     for (profile, url, says) in [
         (ENDLESS.replace("path: /orders", "path: '/orders/${sek}'"), "http://127.0.0.1:9", "${sek}"),
-        (ENDLESS.to_owned(), "https://127.0.0.1:9", "TLS"),
         (ENDLESS.to_owned(), "127.0.0.1:9", "http://"),
         (
             ENDLESS.replace("/orders }", "/orders, headers: { A: '${env:NOT_SET_HERE}' } }"),
