@@ -171,7 +171,8 @@ impl Piece {
         let (first, rise) = (self.first as f64, (self.last - self.first) as f64);
         let root = (first * first + rise * work as f64 / self.length as f64).max(0.0).sqrt();
         let mut low = ((work as f64 / (first + root)) as i64).clamp(0, self.length);
-        // Floating point is some nanoseconds off, and near a rate of zero some more: the exact one is searched around it.
+        // Floating point is some nanoseconds off, and near a rate of zero some more: the exact one is searched around
+        // it.
         let mut step = 1;
         let mut high = low.saturating_add(1);
         if self.fits(low, work) {

@@ -1,5 +1,5 @@
-//! Spans that load is summed up over: a window belongs to a span only when it lies entirely inside, so that no number mixes
-//! phases.
+//! Spans that load is summed up over: a window belongs to a span only when it lies entirely inside, so that no number
+//! mixes phases.
 
 use super::{Cell, WINDOW};
 use crate::model::Offset;

@@ -1,8 +1,8 @@
 //! The open-model executors: requests start on schedule, whatever the target does.
 //!
-//! A lane is a thread with its own runtime, schedule and senders. It gives each due request to a free sender; when there
-//! is none and no more may be made, the request is dropped. One lane carries some tens of thousands of requests per
-//! second, so that nearly every stream has just one, and the cap on senders is exact.
+//! A lane is a thread with its own runtime, schedule and senders. It gives each due request to a free sender; when
+//! there is none and no more may be made, the request is dropped. One lane carries some tens of thousands of requests
+//! per second, so that nearly every stream has just one, and the cap on senders is exact.
 
 mod lane;
 mod seat;
