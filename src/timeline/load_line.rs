@@ -94,7 +94,8 @@ pub struct Hello {
     pub executor: String,
     /// The rate it will try to keep, per second; none for a closed model and for a rate that changes.
     pub asked_rate: Option<f64>,
-    /// Raw time from which its requests are meant to start: stages count from here.
+    /// Raw time from which its requests are meant to start: stages count from here. Protocol 1 did not say it.
+    #[serde(default)]
     pub start: i64,
 }
 

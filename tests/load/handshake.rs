@@ -75,7 +75,7 @@ async fn a_certificate_that_is_not_to_be_trusted_fails_and_says_why() {
         assert_bad(&run(&server, "https", &http).await, &server, &words);
     }
     for (who, http) in
-        [("elsewhere", ca(&ours, ", server_name: elsewhere.test")), ("old", ca(&other, ", insecure: true"))]
+        [("elsewhere", ca(&ours, ", server_name: elsewhere.test")), ("old", "tls: { insecure: true }".to_owned())]
     {
         let server = Secure::start(Some(ours.server(who, &["h2"], false))).await;
         assert_good(&run(&server, "https", &http).await, &server, Version::HTTP_2);

@@ -46,7 +46,7 @@ async fn a_ramp_starts_what_its_stages_say_window_by_window() {
     assert_eq!((hello.executor.as_str(), hello.asked_rate), ("ramping_arrival_rate", None));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_starts_when_it_is_told_to_and_on_a_window() {
     let server = Server::start(Manners::Good).await;
     let rate = "constant_arrival_rate: { rate: 100, duration: 200ms }, start_time: 300ms";
@@ -158,7 +158,7 @@ impl Drop for Worker {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_search_climbs_its_steps_until_another_rate_is_ordered() {
     let server = Server::start(Manners::Good).await;
     // The last of its rates is so high that the worker has two lanes where the machine has two cores.
@@ -180,7 +180,7 @@ async fn a_search_climbs_its_steps_until_another_rate_is_ordered() {
     assert_eq!(hello.executor, "breakpoint");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rate_beyond_the_machine_is_told_as_such_and_can_be_stopped() {
     let server = Server::start(Manners::Good).await;
     let rate = "constant_arrival_rate: { rate: 100000, max_senders: 20 }";

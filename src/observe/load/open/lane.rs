@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::busy::Busy;
 use super::seat::{Job, Seat};
 use super::{OpenStream, share};
 use crate::clock::raw_now;
@@ -28,7 +29,8 @@ const BURST: u32 = 64;
 const MANY: u32 = 1024;
 /// A request that we are this late for, in nanoseconds, is not sent: its latency would be our own.
 const TOO_LATE: i64 = 1_000_000_000;
-/// A request that finds no sender while we are this late ourselves is not the target's fault, in nanoseconds.
+/// A request that finds no sender while we are this late ourselves is not the target's fault, in nanoseconds; nor is
+/// one that finds none while the lane has no time to spare ([`Busy`]).
 const OUR_LATENESS: i64 = 100_000_000;
 
 /// A lane at work.
@@ -49,6 +51,7 @@ pub struct Lane {
     next: Cell<Next>,
     seats: RefCell<Vec<Rc<Seat>>>,
     free: RefCell<Vec<Rc<Seat>>>,
+    busy: Busy,
 }
 
 /// The next request of a lane.
@@ -88,6 +91,7 @@ impl Lane {
             next: Cell::new(Next { n, due: stream.schedule.due(n).map(|due| stream.start.saturating_add(due)) }),
             seats: RefCell::default(),
             free: RefCell::default(),
+            busy: Busy::of_this_thread(),
             stop,
             stream,
         });
@@ -228,7 +232,7 @@ impl Lane {
         let seat = match free {
             Some(seat) => seat,
             None if self.seats.borrow().len() < self.most => self.new_seat(None),
-            None if lateness > OUR_LATENESS => return self.shard.not_sent(name, due, 1),
+            None if lateness > OUR_LATENESS || self.busy.is_full(now) => return self.shard.not_sent(name, due, 1),
             None => return self.shard.dropped(name, due),
         };
         let ticket = self.shard.begin(name, due, now);

@@ -4,6 +4,7 @@
 //! there is none and no more may be made, the request is dropped. One lane carries some tens of thousands of requests
 //! per second, so that nearly every stream has just one, and the cap on senders is exact.
 
+mod busy;
 mod lane;
 mod seat;
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -42,9 +42,12 @@ impl std::fmt::Debug for Security {
 pub enum Io {
     /// As they are.
     Plain(TcpStream),
-    /// Through TLS.
-    Tls(Box<TlsStream<TcpStream>>),
+    /// Through TLS; beside it what went wrong with that.
+    Tls(Box<TlsStream<TcpStream>>, Said),
 }
+
+/// What went wrong with a connection's TLS after the handshake: HTTP/2 tells its requests only that it is gone.
+pub type Said = Arc<OnceLock<Failure>>;
 
 impl Security {
     /// Reads what `tls` names.
@@ -104,7 +107,7 @@ impl Wire {
                 "the server does not offer HTTP/2, which http.version or a gRPC call asks for",
             ));
         }
-        Ok((Io::Tls(Box::new(tls)), http2))
+        Ok((Io::Tls(Box::new(tls), Said::default()), http2))
     }
 }
 
@@ -130,13 +133,21 @@ async fn connect_any(addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpS
 }
 
 impl Io {
+    /// Where it is kept what goes wrong with its TLS.
+    pub fn said(&self) -> Said {
+        match self {
+            Io::Plain(_) => Said::default(),
+            Io::Tls(_, said) => said.clone(),
+        }
+    }
+
     /// Whether nothing came on a connection that waits for its next request: neither an end nor anything else. Costs no
     /// system call where nothing did.
     pub fn is_idle(&mut self) -> bool {
         let mut byte = [0u8; 1];
         match self {
             Io::Plain(stream) => matches!(stream.try_read(&mut byte), Err(e) if e.kind() == io::ErrorKind::WouldBlock),
-            Io::Tls(stream) => {
+            Io::Tls(stream, _) => {
                 // Tickets for later sessions come in between, so TLS must look for itself.
                 let mut nobody = Context::from_waker(std::task::Waker::noop());
                 Pin::new(stream).poll_read(&mut nobody, &mut ReadBuf::new(&mut byte)).is_pending()
@@ -145,11 +156,31 @@ impl Io {
     }
 }
 
+/// Keeps the first error that is TLS's own.
+fn keep(said: &Said, error: io::Error) -> io::Error {
+    let failure = Failure::of_stream(&error);
+    if failure.reason == Reason::Tls {
+        said.get_or_init(|| failure);
+    }
+    error
+}
+
+/// What the other side said before it closed. One that refuses our certificate says so and closes (TLS 1.3 tells only
+/// after the handshake); a write then fails before anybody has read that.
+fn last_words(stream: &mut TlsStream<TcpStream>, error: io::Error) -> io::Error {
+    let mut nobody = Context::from_waker(std::task::Waker::noop());
+    let mut bytes = [0u8; 256];
+    match Pin::new(stream).poll_read(&mut nobody, &mut ReadBuf::new(&mut bytes)) {
+        Poll::Ready(Err(said)) if said.kind() == io::ErrorKind::InvalidData => said,
+        _ => error,
+    }
+}
+
 impl AsyncRead for Io {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Io::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Io::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Io::Tls(stream, said) => Pin::new(stream).poll_read(cx, buffer).map_err(|e| keep(said, e)),
         }
     }
 }
@@ -158,21 +189,25 @@ impl AsyncWrite for Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Io::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Io::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Io::Tls(stream, said) => {
+                Pin::new(&mut *stream).poll_write(cx, bytes).map_err(|e| keep(said, last_words(stream, e)))
+            }
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Io::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Io::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Io::Tls(stream, said) => {
+                Pin::new(&mut *stream).poll_flush(cx).map_err(|e| keep(said, last_words(stream, e)))
+            }
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Io::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Io::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Io::Tls(stream, _) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

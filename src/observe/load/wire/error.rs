@@ -14,7 +14,7 @@ use crate::observe::load::reason::Reason;
 pub struct Trouble(OnceLock<String>);
 
 /// A reason, and the words to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     /// Why.
     pub reason: Reason,
@@ -78,7 +78,7 @@ impl Failure {
 
     fn of_rustls(error: &rustls::Error) -> Failure {
         let remedy = match error {
-            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
                 "; name its authority's certificate in http.tls.ca"
             }
             rustls::Error::InvalidCertificate(

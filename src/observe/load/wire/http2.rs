@@ -11,7 +11,7 @@ use hyper::{Request, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::AbortHandle;
 
-use super::dial::Io;
+use super::dial::{Io, Said};
 use super::error::Failure;
 use super::{AGENT, Answered};
 use crate::observe::load::answer::{Answer, Wants};
@@ -30,6 +30,7 @@ pub struct Origin {
 pub struct Connection {
     send: SendRequest<Full<Bytes>>,
     task: AbortHandle,
+    said: Said,
 }
 
 impl Drop for Connection {
@@ -65,13 +66,14 @@ impl Origin {
 impl Connection {
     /// Greets the server. The task that drives the connection ends with it.
     pub async fn open(io: Io) -> Result<Connection, Failure> {
+        let said = io.said();
         let greeting = handshake(TokioExecutor::new(), TokioIo::new(io)).await;
-        let (send, connection) = greeting.map_err(|e| Failure::of_hyper(&e))?;
+        let (send, connection) = greeting.map_err(|e| why(&e, &said))?;
         // Errors of the connection reach its requests; here they would only be seen twice.
         let task = tokio::spawn(async move {
             let _ = connection.await;
         });
-        Ok(Connection { send, task: task.abort_handle() })
+        Ok(Connection { send, task: task.abort_handle(), said })
     }
 
     /// Whether it is still open and takes a request.
@@ -88,9 +90,18 @@ impl Connection {
         limit: u64,
     ) -> Result<Answered, Failure> {
         let request = origin.request(prepared, rendered)?;
-        self.send.ready().await.map_err(|e| Failure::of_hyper(&e))?;
-        let answer = self.send.send_request(request).await.map_err(|e| Failure::of_hyper(&e))?;
+        self.send.ready().await.map_err(|e| why(&e, &self.said))?;
+        let answer = self.send.send_request(request).await.map_err(|e| why(&e, &self.said))?;
         Ok((read_whole(answer, prepared.wants(), limit).await?, true))
+    }
+}
+
+/// Why a connection or a request on it failed. Of a connection that died, as of a server that wants a certificate, HTTP/2
+/// only hears that it is gone.
+fn why(error: &hyper::Error, said: &Said) -> Failure {
+    match (Failure::of_hyper(error), said.get()) {
+        (heard, Some(said)) if heard.reason == Reason::Closed => said.clone(),
+        (heard, _) => heard,
     }
 }
 
