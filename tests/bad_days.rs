@@ -230,7 +230,7 @@ fn a_rate_above_what_this_machine_can_send_is_inconclusive_and_says_what_was_rea
     let app = free_port();
     fs::write(
         home.path().join("flood.yaml"),
-        "{simulacro_profile: 1, name: flood, constant_arrival_rate: {rate: 400000, max_senders: 2000}, timeout: 20s, \
+        "{simulacro_profile: 1, name: flood, constant_arrival_rate: {rate: 50000000, max_senders: 2000}, timeout: 20s, \
           requests: [{name: ready, path: /ready}]}",
     )
     .unwrap();
@@ -250,7 +250,7 @@ objectives: {{ slo: {{ baseline: {{ error_rate: '< 50%' }} }} }}
     assert_eq!(code, Some(20), "{text}");
     let result = home.result();
     let asked = result.verdict.parts.iter().find(|part| part.subject == "load flood").expect("a part for the rate");
-    assert!(asked.asked.contains("400000"), "{asked:?}");
+    assert!(asked.asked.contains("50000000"), "{asked:?}");
     let reached: f64 = asked.measured.trim_end_matches("/s").replace(',', "").parse().unwrap();
-    assert!(reached > 0.0 && reached < 380_000.0, "{asked:?}");
+    assert!(reached < 45_000_000.0, "{asked:?}");
 }
