@@ -102,8 +102,15 @@ impl Secure {
                 let (tls, log) = (tls.clone(), log.clone());
                 tokio::spawn(async move {
                     let Some(tls) = tls else { return serve(stream, true, log).await };
-                    // A client that does not like the certificate goes away, which is what is tested.
-                    let Ok(stream) = TlsAcceptor::from(tls).accept(stream).await else { return };
+                    let stream = match TlsAcceptor::from(tls).accept(stream).into_fallible().await {
+                        Ok(stream) => stream,
+                        // A client that does not like the certificate goes away, which is what is tested. One that we do
+                        // not like hears why before the connection is closed: a reset could overtake that.
+                        Err((_, mut stream)) => {
+                            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+                            return;
+                        }
+                    };
                     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                     serve(stream, http2, log).await;
                 });

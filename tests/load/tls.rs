@@ -114,7 +114,14 @@ impl TlsServer {
                         // Reads until the client gives up.
                         Papers::Silent => while stream.read(&mut greeting).await.is_ok_and(|read| read > 0) {},
                         _ => {
-                            let Ok(stream) = acceptor.accept(stream).await else { return };
+                            let stream = match acceptor.accept(stream).into_fallible().await {
+                                Ok(stream) => stream,
+                                // Whom we refuse hears why before the connection is closed: a reset could overtake that.
+                                Err((_, mut stream)) => {
+                                    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+                                    return;
+                                }
+                            };
                             let mut stream = BufReader::new(stream);
                             while read_request(&mut stream).await.is_some() {
                                 counting.fetch_add(1, Ordering::Relaxed);
