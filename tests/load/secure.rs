@@ -104,8 +104,8 @@ impl Secure {
                     let Some(tls) = tls else { return serve(stream, true, log).await };
                     let stream = match TlsAcceptor::from(tls).accept(stream).into_fallible().await {
                         Ok(stream) => stream,
-                        // A client that does not like the certificate goes away, which is what is tested. One that we do
-                        // not like hears why before the connection is closed: a reset could overtake that.
+                        // A client that does not like the certificate goes away, which is what is tested. One that
+                        // we do not like hears why before the connection is closed: a reset could overtake that.
                         Err((_, mut stream)) => {
                             let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
                             return;

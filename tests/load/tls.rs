@@ -116,7 +116,8 @@ impl TlsServer {
                         _ => {
                             let stream = match acceptor.accept(stream).into_fallible().await {
                                 Ok(stream) => stream,
-                                // Whom we refuse hears why before the connection is closed: a reset could overtake that.
+                                // Whom we refuse hears why before the connection is closed: a reset could
+                                // overtake that.
                                 Err((_, mut stream)) => {
                                     let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
                                     return;

@@ -96,8 +96,8 @@ impl Connection {
     }
 }
 
-/// Why a connection or a request on it failed. Of a connection that died, as of a server that wants a certificate, HTTP/2
-/// only hears that it is gone.
+/// Why a connection or a request on it failed. Of a connection that died, as of a server that wants a certificate,
+/// HTTP/2 only hears that it is gone.
 fn why(error: &hyper::Error, said: &Said) -> Failure {
     match (Failure::of_hyper(error), said.get()) {
         (heard, Some(said)) if heard.reason == Reason::Closed => said.clone(),
