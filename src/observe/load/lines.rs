@@ -15,6 +15,9 @@ use crate::model::Name;
 use crate::timeline::hist::{encode_hist, new_hist};
 use crate::timeline::load_line::{MAX_LINE, WindowLine, WorkerEnd, WorkerLine};
 
+/// The longest list of late ends that stays in one piece when a line is too long: 2 KB or so.
+const MOST_LATER: usize = 200;
+
 /// Makes lines, and numbers them.
 pub struct Lines {
     names: Vec<Name>,
@@ -94,7 +97,8 @@ impl Lines {
             hist_err: self.encode(&tally.err),
             hist_service: self.encode(&tally.service),
             late: tally.late,
-            later: None,
+            // In a line for several windows it is not known which of them a request belongs to.
+            later: (!update.merged).then(|| tally.later.clone()),
             slots: tally.slots.clone(),
             is_final: update.last,
             why: tally.why.map(|reason| self.trouble.told(reason)),
@@ -112,10 +116,18 @@ impl Lines {
     }
 }
 
-/// Two updates that add up to one: good answers, failures and service times apart, or else half of the latencies each.
+/// Two updates that add up to one: half of a long list of late ends each; or good answers, failures and service times
+/// apart; or else half of the latencies each.
 fn halves(update: &Update) -> Option<(Update, Update)> {
-    let Tally { ok, err, service, .. } = &update.tally;
+    let Tally { ok, err, service, later, .. } = &update.tally;
     let none = Latencies::default;
+    if later.len() > MOST_LATER {
+        let (mut one, mut two) = (update.clone(), update.clone());
+        one.last = false;
+        let rest = one.tally.later.split_off(later.len() / 2);
+        two.tally = Tally { later: rest, ..Tally::default() };
+        return Some((one, two));
+    }
     let [first, second] = match [ok, err, service].map(|part| !part.is_empty()) {
         [true, true, _] | [true, _, true] => [(ok.clone(), none(), none()), (none(), err.clone(), service.clone())],
         [false, true, true] => [(none(), err.clone(), none()), (none(), none(), service.clone())],

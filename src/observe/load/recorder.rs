@@ -56,6 +56,8 @@ pub struct Tally {
     pub late: u64,
     /// Slots in which something happened, ordered.
     pub slots: Vec<Slot>,
+    /// Requests that ended in a later window: how many windows later, and how many; ordered.
+    pub later: Vec<(u32, u32)>,
 }
 
 /// How a request ended.
@@ -146,11 +148,19 @@ impl Tally {
             mine.bad += slot.bad;
             mine.max_us = mine.max_us.max(slot.max_us);
         }
+        other.later.into_iter().for_each(|(windows, n)| self.end_later(windows, n));
     }
 
     /// Whether nothing happened.
     pub fn is_empty(&self) -> bool {
         self.intended == 0 && self.dropped == 0 && self.not_sent == 0 && self.ok.is_empty() && self.err.is_empty()
+    }
+
+    fn end_later(&mut self, windows: u32, n: u32) {
+        match self.later.binary_search_by_key(&windows, |(windows, _)| *windows) {
+            Ok(at) => self.later[at].1 += n,
+            Err(at) => self.later.insert(at, (windows, n)),
+        }
     }
 
     fn slot(&mut self, slot: u8) -> &mut Slot {
@@ -193,7 +203,11 @@ impl Shard {
         state.under_way[ticket.place] = None;
         state.free.push(ticket.place);
         let slot = self.grid.slot_of(ticket.intended);
+        let later = self.grid.window_of(now).saturating_sub(self.grid.window_of(ticket.intended));
         let tally = state.tally(&self.grid, ticket.name, ticket.intended);
+        if later > 0 {
+            tally.end_later(u32::try_from(later).unwrap_or(u32::MAX), 1);
+        }
         let (latency, beyond) = micros(now - ticket.intended);
         match outcome {
             Outcome::Ok => {

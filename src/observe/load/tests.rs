@@ -48,11 +48,13 @@ struct Truth {
     service: Histogram<u32>,
     started: u64,
     late: u64,
+    /// How many requests of a window ended how many windows later.
+    later: BTreeMap<(u64, u64), u64>,
 }
 
 impl Truth {
     fn new() -> Self {
-        Truth { ok: new_hist(), err: new_hist(), service: new_hist(), started: 0, late: 0 }
+        Truth { ok: new_hist(), err: new_hist(), service: new_hist(), started: 0, late: 0, later: BTreeMap::new() }
     }
 
     fn finish(&mut self, outcome: Outcome, latency: i64, service: i64) {
@@ -126,6 +128,10 @@ impl Path {
                 };
                 let ended = intended + took * MS;
                 self.truth.finish(outcome, ended - intended, ended - started);
+                let (window, end) = (GRID.window_of(intended), GRID.window_of(ended));
+                if end > window {
+                    *self.truth.later.entry((window, end - window)).or_default() += 1;
+                }
                 self.shards[shard].finish(ticket, outcome, ended);
             }
             Act::Finish { .. } => {}
@@ -262,6 +268,17 @@ proptest! {
             (sum.started, sum.late) = (sum.started + part.started, sum.late + part.late);
         }
         prop_assert!(sum == whole, "phases do not add up to the whole");
+        // Who was still unanswered at the end of a window is known of each.
+        let mut later: BTreeMap<(u64, u64), u64> = BTreeMap::new();
+        for line in &path.written {
+            prop_assert_eq!(line.later.is_some(), !line.merged);
+            for (windows, n) in line.later.iter().flatten() {
+                *later.entry((line.window, u64::from(*windows))).or_default() += u64::from(*n);
+            }
+        }
+        if path.written.iter().all(|line| !line.merged) {
+            prop_assert_eq!(&later, &truth.later);
+        }
     }
 }
 

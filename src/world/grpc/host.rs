@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,21 +23,16 @@ use crate::model::grpc::{Answer, Broken, Method, Reply, Status, timeout_value};
 use crate::scenario::grpc::GrpcCall;
 use crate::world::http::address::Authority;
 use crate::world::http::dial::{Dialler, Protocol};
+use crate::world::http::idle::{Idle, READY_WITHIN};
 use crate::world::http::{ExchangeFailure, FailureClass, classify};
 use crate::world::secrets::Secrets;
-
-/// Idle connections kept for each address.
-const MAX_IDLE: usize = 16;
-
-/// Longest wait for an idle connection that still ends its last call; then a new one is opened.
-const READY_WITHIN: Duration = Duration::from_millis(20);
 
 /// gRPC of this host.
 #[derive(Debug, Default)]
 pub struct HostGrpc {
     secrets: Secrets,
     dialler: Dialler,
-    idle: Mutex<HashMap<Authority, Vec<Line>>>,
+    idle: Idle<Line>,
     /// Methods looked up so far, by descriptor set and name.
     methods: Mutex<HashMap<(Option<String>, String), Method>>,
 }
@@ -70,7 +64,7 @@ impl HostGrpc {
         let (line, response) = self.send(&to, message, request.fresh_connection, deadline).await?;
         let Reply { status, message } = read(response, request.max_message, deadline).await?;
         if !request.fresh_connection && !line.sender.is_closed() {
-            self.keep(to, line);
+            self.idle.keep(to, line);
         }
         let message = message.map(|message| method.decode(&message)).transpose().map_err(|e| theirs(e.to_string()))?;
         // A server may repeat what it was given.
@@ -87,7 +81,7 @@ impl HostGrpc {
         fresh: bool,
         deadline: Instant,
     ) -> Result<(Line, Response<Incoming>), ExchangeFailure> {
-        while let Some(mut line) = (!fresh).then(|| self.reuse(to)).flatten() {
+        while let Some(mut line) = (!fresh).then(|| self.idle.reuse(to)).flatten() {
             if !line.is_usable().await {
                 continue;
             }
@@ -115,23 +109,10 @@ impl HostGrpc {
         Ok(Line { sender, _driver: AbortOnDropHandle::new(driver) })
     }
 
-    fn reuse(&self, to: &Authority) -> Option<Line> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(to)?.pop()
-    }
-
-    fn keep(&self, to: Authority, line: Line) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = idle.entry(to).or_default();
-        if lines.len() < MAX_IDLE {
-            lines.push(line);
-        }
-    }
-
     /// Whether an idle connection is kept that the other side has not closed, as far as is known.
     #[cfg(test)]
     pub(super) fn has_open_idle(&self) -> bool {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.values().flatten().any(|line| !line.sender.is_closed())
+        self.idle.any(|line| !line.sender.is_closed())
     }
 
     /// The method, looked up once.

@@ -3,8 +3,6 @@
 //! The phases of an exchange are separate calls here, each under the same deadline, because whose failure it is and
 //! whether anything was sent depends on the phase it happened in.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,21 +18,16 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::address::Authority;
 use super::dial::{Dialler, Protocol};
+use super::idle::{Idle, READY_WITHIN};
 use super::{ExchangeFailure, FailureClass, Http, HttpOutcome, HttpRequest, classify};
 use crate::world::secrets::Secrets;
-
-/// Idle connections kept for each address.
-const MAX_IDLE: usize = 16;
-
-/// Longest wait for an idle connection that still ends its last exchange; then a new one is opened.
-const READY_WITHIN: Duration = Duration::from_millis(20);
 
 /// HTTP and TCP of this host.
 #[derive(Debug, Default)]
 pub struct HostHttp {
     secrets: Secrets,
     dialler: Dialler,
-    idle: Mutex<HashMap<Authority, Vec<Line>>>,
+    idle: Idle<Line>,
 }
 
 /// One connection; dropping it closes the socket.
@@ -66,7 +59,7 @@ impl HostHttp {
         let headers = response.headers().iter().filter_map(text).collect();
         let body = read(response, request.max_body, deadline).await?;
         if !request.fresh_connection && !line.sender.is_closed() {
-            self.keep(to, line);
+            self.idle.keep(to, line);
         }
         Ok(HttpOutcome::Answered { status, headers, body })
     }
@@ -80,7 +73,7 @@ impl HostHttp {
         fresh: bool,
         deadline: Instant,
     ) -> Result<(Line, Response<Incoming>), ExchangeFailure> {
-        while let Some(mut line) = (!fresh).then(|| self.reuse(to)).flatten() {
+        while let Some(mut line) = (!fresh).then(|| self.idle.reuse(to)).flatten() {
             if !line.is_usable().await {
                 continue;
             }
@@ -107,23 +100,10 @@ impl HostHttp {
         Ok(Line { sender, _driver: AbortOnDropHandle::new(driver) })
     }
 
-    fn reuse(&self, to: &Authority) -> Option<Line> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(to)?.pop()
-    }
-
-    fn keep(&self, to: Authority, line: Line) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = idle.entry(to).or_default();
-        if lines.len() < MAX_IDLE {
-            lines.push(line);
-        }
-    }
-
     /// Whether an idle connection is kept that the other side has not closed, as far as is known.
     #[cfg(test)]
     pub(super) fn has_open_idle(&self) -> bool {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.values().flatten().any(|line| !line.sender.is_closed())
+        self.idle.any(|line| !line.sender.is_closed())
     }
 
     fn ready(&self, request: &HttpRequest) -> Result<Ready, String> {

@@ -4,6 +4,7 @@ pub(in crate::world) mod address;
 pub(in crate::world) mod classify;
 pub(in crate::world) mod dial;
 mod host;
+pub(in crate::world) mod idle;
 #[cfg(test)]
 mod tests;
 

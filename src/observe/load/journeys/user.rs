@@ -10,14 +10,11 @@ use super::ClosedStream;
 use super::crew::Visit;
 use crate::clock::raw_now;
 use crate::observe::load::plan::{Session, Turn};
-use crate::observe::load::reason::Reason;
+use crate::observe::load::reason::{BACK_OFF, Reason};
 use crate::observe::load::recorder::Outcome;
 use crate::observe::load::stop::{self, Stop};
 use crate::observe::load::wire::Connection;
 use crate::scenario::profile::{Journey, Request, WaitTime};
-
-/// After a connection failed, a user rests this long: twenty eager users made 11,000 failures a second without it.
-const BACK_OFF: Duration = Duration::from_millis(10);
 
 /// All users of a stream.
 pub struct Users {

@@ -10,12 +10,9 @@ use std::time::Duration;
 use super::lane::Lane;
 use crate::clock::raw_now;
 use crate::observe::load::plan::{Session, Turn};
-use crate::observe::load::reason::Reason;
+use crate::observe::load::reason::{BACK_OFF, Reason};
 use crate::observe::load::recorder::{Outcome, Ticket};
 use crate::observe::load::wire::Connection;
-
-/// After a connection failed, its sender rests this long: a target that refuses is not to be stormed.
-const BACK_OFF: Duration = Duration::from_millis(10);
 
 /// Where a sender waits.
 pub struct Seat {
