@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::model::grpc::Code;
 
-/// How long a sender or a user rests after a connection failed: a target that refuses is not to be stormed. Twenty eager
-/// users made 11,000 failures a second without it.
+/// How long a sender or a user rests after a connection failed: a target that refuses is not to be stormed. Twenty
+/// eager users made 11,000 failures a second without it.
 pub const BACK_OFF: Duration = Duration::from_millis(10);
 
 /// Why a request failed, or did not leave.
