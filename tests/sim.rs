@@ -27,6 +27,7 @@ proxies: {{ front: {{ listen: '127.0.0.1:1', upstream: '127.0.0.1:2' }} }}
 targets:
   app: {{ process: app }}
   other: {{ process: {{ pid_file: /run/other.pid }} }}
+  box: {{ container: {{ name: box }} }}
 probes: [{{ name: p, tcp: {{ address: '127.0.0.1:1' }}, every: 100ms }}]
 recovery_signal: {{ streams: [p] }}
 phases: {{ warmup: 200ms, baseline: 500ms, recovery: {{ deadline: 5s, hold: 300ms }}, after: 200ms }}
@@ -55,24 +56,17 @@ faults:
 
 /// One drill for each kind, and one in which several faults stand at once.
 fn drills() -> Vec<(&'static str, Arc<Plan>)> {
-    let kinds = [
-        ("process-kill", "  - { name: f, process-kill: { target: app } }"),
-        ("process-pause", "  - { name: f, for: 1s, process-pause: { target: app } }"),
-        (
-            "proxy-latency",
-            "  - { name: f, for: 1s, impact: tolerated, proxy-latency: { proxy: front, latency: 50ms } }",
-        ),
-        ("proxy-down", "  - { name: f, for: 1s, proxy-down: { proxy: front } }"),
-        ("proxy-timeout", "  - { name: f, for: 1s, proxy-timeout: { proxy: front } }"),
-        ("command", "  - { name: f, for: 1s, impact: tolerated, command: { inject: [harm], undo: [heal] } }"),
-    ];
-    let all: Vec<&str> = FaultSpec::KINDS.to_vec();
-    assert_eq!(kinds.map(|(kind, _)| kind).to_vec(), all, "every fault kind is simulated here");
+    let example = |kind: &&'static str| {
+        let (example, held) = FaultSpec::example_of(kind).expect("every kind has an example");
+        let time = if held { "for: 1s, " } else { "" };
+        (*kind, format!("  - {{ name: f, {time}impact: tolerated, {example} }}"))
+    };
     let several = "
   - { name: a, for: 1s, impact: tolerated, process-pause: { target: other } }
   - { name: b, at: 200ms, for: 1s, proxy-timeout: { proxy: front } }
   - { name: c, at: 400ms, for: 1s, impact: tolerated, command: { inject: [harm], undo: [heal] } }";
-    kinds.into_iter().chain([("several", several)]).map(|(name, faults)| (name, plan(faults))).collect()
+    let kinds = FaultSpec::KINDS.iter().map(example).chain([("several", several.to_owned())]);
+    kinds.map(|(name, faults)| (name, plan(&faults))).collect()
 }
 
 fn paused() -> tokio::runtime::Runtime {

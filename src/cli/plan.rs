@@ -11,7 +11,7 @@ use crate::scenario::plan::Plan;
 use crate::scenario::resolve::{Settings, resolve};
 use crate::scenario::target::ProcessSelector;
 use crate::scenario::timing::{Hold, Moment};
-use crate::scenario::{Fault, FaultSpec, Scenario, Target};
+use crate::scenario::{Fault, Scenario, Target};
 use crate::world::host;
 use crate::world::operator::Nobody;
 
@@ -94,13 +94,10 @@ fn targets(scenario: &Scenario) -> Vec<String> {
         Target::Process(ProcessSelector::Service(service)) => {
             format!("the process of service {service}, which the drill starts")
         }
-        Target::Process(selector) => {
-            let found = runtime.block_on(async {
-                let world = host::connect(clock, Arc::new(HostBackups::new(clock, None)), Arc::new(Nobody));
-                world.processes.resolve(selector).await
-            });
-            match found {
-                Ok(found) => found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        target => {
+            let world = host::connect(clock, Arc::new(HostBackups::new(clock, None)), Arc::new(Nobody));
+            match runtime.block_on(world.meant(target)) {
+                Ok(found) => found.join(", "),
                 Err(e) => format!("nothing now: {e}"),
             }
         }
@@ -127,9 +124,6 @@ fn fault(fault: &Fault) -> String {
         Err(e) => e.to_string(),
     };
     let touches = fault.spec.touches().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let off = match fault.spec {
-        FaultSpec::CommandFault(_) => "; runs only with --allow-commands",
-        _ => "",
-    };
+    let off = if fault.spec.runs_commands() { "; runs only with --allow-commands" } else { "" };
     format!("fault {} ({}), {when}{hold}: touches {touches}{off}", fault.name, fault.spec.kind())
 }

@@ -11,8 +11,8 @@ use super::revert::{revert_all, undo_armed};
 use crate::fault::{Fault as _, FaultContext};
 use crate::model::{Name, Offset};
 use crate::safety::{Armed, InjectError, Journal, Standing};
+use crate::scenario::Fault;
 use crate::scenario::plan::Plan;
-use crate::scenario::{Fault, FaultSpec};
 use crate::timeline::event::{EventKind, FaultMark};
 use crate::world::World;
 
@@ -64,7 +64,7 @@ impl FaultTask {
     async fn arm(&self) -> Result<Armed, String> {
         let plan = self.plan.clone();
         let fault = self.fault();
-        if matches!(fault.spec, FaultSpec::CommandFault(_)) && !plan.allow_commands {
+        if fault.spec.runs_commands() && !plan.allow_commands {
             return Err("commands are off: run with --allow-commands".into());
         }
         let context = FaultContext { run: &plan.run, name: &fault.name, scenario: &plan.scenario, dir: &plan.dir };

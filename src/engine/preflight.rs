@@ -15,7 +15,6 @@ use crate::fault::{Fault as _, FaultContext};
 use crate::model::{LinkAddress, Name};
 use crate::observe::probe::is_ready;
 use crate::safety::{ProcessUndo, Undo};
-use crate::scenario::FaultSpec;
 use crate::scenario::plan::Plan;
 use crate::scenario::probe::{HttpProbe, Look, TcpProbe};
 use crate::scenario::service::{Ready, Service};
@@ -69,7 +68,7 @@ async fn look_at_targets(plan: &Plan, world: &World) -> Result<(), String> {
     let reach = reach();
     for fault in &plan.scenario.faults {
         let name = &fault.name;
-        if matches!(fault.spec, FaultSpec::CommandFault(_)) && !plan.allow_commands {
+        if fault.spec.runs_commands() && !plan.allow_commands {
             return Err(format!("fault {name} runs a command of the scenario's own: allow that with --allow-commands"));
         }
         let context = FaultContext { run: &plan.run, name, scenario: &plan.scenario, dir: &plan.dir };

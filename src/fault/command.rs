@@ -17,7 +17,7 @@ impl Fault for CommandFault {
     async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {
         let dirs = undo.iter().filter_map(|undo| match undo {
             Undo::Command(undo) => Some(undo.dir.clone()),
-            Undo::Process(_) | Undo::Link(_) => None,
+            _ => None,
         });
         for dir in dirs {
             let CommandOutput { code, tail } = world.commands.inject(&self.line(dir), licence).await?;

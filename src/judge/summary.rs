@@ -120,19 +120,12 @@ fn faults(plan: &Plan, timeline: &Timeline) -> Vec<FaultInfo> {
 
 /// A fault in words.
 fn what(spec: &FaultSpec) -> String {
-    let kind = spec.kind();
-    match spec {
-        FaultSpec::ProcessKill(f) => format!("{kind} {} ({})", f.target, f.signal),
-        FaultSpec::ProcessPause(f) => format!("{kind} {}", f.target),
-        FaultSpec::ProxyLatency(f) if f.jitter.get().is_zero() => format!("{kind} {} ({})", f.proxy, f.latency),
-        FaultSpec::ProxyLatency(f) => format!("{kind} {} ({} ± {})", f.proxy, f.latency, f.jitter),
-        FaultSpec::ProxyDown(f) => format!("{kind} {}", f.proxy),
-        FaultSpec::ProxyTimeout(f) => format!("{kind} {}", f.proxy),
-        FaultSpec::CommandFault(_) => {
-            let touched: Vec<String> = spec.touches().iter().map(ToString::to_string).collect();
-            touched.join(", ")
-        }
+    let names: Vec<&str> = spec.uses().iter().map(|used| used.name().as_str()).collect();
+    if names.is_empty() {
+        return spec.touches().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     }
+    let detail = Some(spec.detail()).filter(|d| !d.is_empty()).map(|d| format!(" ({d})")).unwrap_or_default();
+    format!("{} {}{detail}", spec.kind(), names.join(", "))
 }
 
 fn outage_infos(plan: &Plan, timeline: &Timeline) -> Vec<OutageInfo> {

@@ -4,6 +4,7 @@
 pub mod grpc;
 
 mod condition;
+mod container;
 mod link;
 mod name;
 mod process;
@@ -11,6 +12,7 @@ mod ratio;
 mod time;
 
 pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Subject, Threshold};
+pub use container::ContainerId;
 pub use link::{LinkAddress, LinkRule, RuleId, RuleStatus};
 pub use name::{Name, NameError, RunId};
 pub use process::{ProcessId, Signal, SignalError};

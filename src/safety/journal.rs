@@ -142,7 +142,7 @@ impl Journal {
         let mut writer = self.writer();
         writer.sound()?;
         let entry = writer.book.entries.len() as u32;
-        let by_hand = undo.iter().map(Undo::by_hand).collect();
+        let by_hand = undo.iter().map(|undo| undo.by_hand()).collect();
         let record = Record::Arm { entry, fault: fault.clone(), max_hold, undo: undo.clone(), by_hand };
         let room = writer.book.room_for_undo() + room_for(undo.len());
         writer.append(&record, room)?;

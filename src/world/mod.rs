@@ -6,6 +6,7 @@
 mod error;
 pub mod backups;
 pub mod command;
+pub mod docker;
 pub mod grpc;
 pub mod host;
 pub mod http;
@@ -22,9 +23,11 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::safety::{Reverted, Standing, Undo};
+use crate::scenario::Target;
 
 pub use backups::Backups;
 pub use command::Commands;
+pub use docker::Containers;
 pub use error::DriverError;
 pub use grpc::Grpc;
 pub use http::Http;
@@ -45,6 +48,8 @@ pub struct World {
     pub services: Arc<dyn Services>,
     /// Links that faults can bend.
     pub links: Arc<dyn Links>,
+    /// Containers of an engine.
+    pub containers: Arc<dyn Containers>,
     /// Commands that the scenario names.
     pub commands: Arc<dyn Commands>,
     /// HTTP and TCP from the client's side.
@@ -69,6 +74,20 @@ impl World {
             Undo::Process(undo) => self.processes.revert(undo).await,
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
+        }
+    }
+
+    /// What a target means right now, in words: one line for each thing.
+    ///
+    /// # Errors
+    /// When it means nothing, or cannot be looked at.
+    pub async fn meant(&self, target: &Target) -> Result<Vec<String>, DriverError> {
+        fn words<T: ToString>(found: Vec<T>) -> Vec<String> {
+            found.iter().map(T::to_string).collect()
+        }
+        match target {
+            Target::Process(selector) => self.processes.resolve(selector).await.map(words),
+            Target::Container(selector) => self.containers.resolve(selector).await.map(words),
         }
     }
 

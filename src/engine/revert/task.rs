@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
 use super::Leftover;
-use crate::safety::{ProcessUndo, Reverted, Standing, Undo, Whereabouts};
+use crate::safety::{Home, Reverted, Standing, Undo, Whereabouts};
 use crate::world::{DriverError, World};
 
 /// Pause before the second attempt; it doubles up to [`LONGEST_PAUSE`].
@@ -16,43 +16,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What an attempt gets even when the deadline has come: an undo is always tried.
 const LEAST: Duration = Duration::from_millis(500);
-
-/// Longest time of one attempt: the driver's own limits lie below it, this one catches a driver that hangs.
-fn longest(undo: &Undo) -> Duration {
-    match undo {
-        Undo::Process(_) => Duration::from_secs(3),
-        Undo::Link(_) => Duration::from_secs(5),
-        // The limit that the scenario gives, and time to end its process group.
-        Undo::Command(command) => command.within.get() + Duration::from_secs(2),
-    }
-}
-
-/// How long after its caller vanished a harmful call can still take effect: one request timeout.
-fn flight(undo: &Undo) -> Duration {
-    match undo {
-        // A signal is delivered within the system call that sends it.
-        Undo::Process(_) => Duration::from_millis(100),
-        // An order to a proxy that nobody answers within this time was not accepted.
-        Undo::Link(_) => Duration::from_secs(2),
-        Undo::Command(command) => command.within.get(),
-    }
-}
-
-/// Whether this answer may be overtaken by a call that is still on its way, so that it counts only when given twice.
-fn may_be_overtaken(undo: &Undo, reverted: Reverted) -> bool {
-    match undo {
-        // A signal that arrives after the process was found alive kills it: nothing an undo could take back.
-        Undo::Process(ProcessUndo::Killed { .. }) => false,
-        // An inverse succeeds whether or not the command it takes back has finished.
-        Undo::Command(_) => reverted != Reverted::TargetGone,
-        Undo::Process(ProcessUndo::Continue { .. }) | Undo::Link(_) => reverted == Reverted::AlreadyBack,
-    }
-}
-
-/// Whether a killed process is meant: its effect, the process being gone, is for ever, and nothing is there to see go.
-fn has_no_inverse(undo: &Undo) -> bool {
-    matches!(undo, Undo::Process(ProcessUndo::Killed { .. }))
-}
 
 /// What may be done about an undo from where we stand.
 enum Ground {
@@ -65,16 +28,13 @@ enum Ground {
 }
 
 fn ground(undo: &Undo, whereabouts: Whereabouts) -> Ground {
-    // An address of a proxy that already ran means the same from everywhere; a socket's path only where it was made.
-    let foreign_proxy = matches!(undo, Undo::Link(link) if link.control.starts_with("http"));
-    match (whereabouts, undo) {
+    match (whereabouts, undo.home()) {
         (Whereabouts::Here, _) => Ground::Ask { absence_counts: true },
-        (_, undo) if has_no_inverse(undo) => Ground::Settled(Reverted::TargetGone),
-        (_, Undo::Link(_)) if foreign_proxy => Ground::Ask { absence_counts: false },
-        // Processes, and proxies of the drill, ended with the boot that ran them; no pid of it means anything now.
-        (Whereabouts::Rebooted, Undo::Process(_) | Undo::Link(_)) => Ground::Settled(Reverted::TargetGone),
-        // What a command did may have outlived the reboot of its own machine.
-        (Whereabouts::Rebooted, Undo::Command(_)) => Ground::Ask { absence_counts: false },
+        _ if undo.has_no_inverse() => Ground::Settled(Reverted::TargetGone),
+        (_, Home::Anywhere) => Ground::Ask { absence_counts: false },
+        // It ended with the boot that ran it; no pid of it means anything now.
+        (Whereabouts::Rebooted, Home::Boot) => Ground::Settled(Reverted::TargetGone),
+        (Whereabouts::Rebooted, Home::Machine) => Ground::Ask { absence_counts: false },
         (Whereabouts::OtherNamespace, _) => {
             Ground::Refused("the drill ran in another container: run `simulacro recover` inside it, or check by hand")
         }
@@ -139,7 +99,7 @@ impl<'a> Task<'a> {
 
     /// Asks the driver once. Whatever happens to it (an error, a panic, no answer), the other undos go on.
     pub(super) async fn attempt(&mut self, world: &World, deadline: Instant) {
-        let limit = longest(self.undo).min(deadline.saturating_duration_since(Instant::now()).max(LEAST));
+        let limit = self.undo.longest().min(deadline.saturating_duration_since(Instant::now()).max(LEAST));
         match timeout(limit, AssertUnwindSafe(take_back(world, self.undo)).catch_unwind()).await {
             Ok(Ok(Ok(reverted))) => self.found(reverted),
             Ok(Ok(Err(Trouble::Driver(e)))) => {
@@ -156,9 +116,9 @@ impl<'a> Task<'a> {
     fn found(&mut self, reverted: Reverted) {
         if reverted == Reverted::TargetGone && !self.absence_counts {
             self.failed("its target is not there, which proves nothing after a reboot or on another machine".into());
-        } else if self.in_flight && !self.seen && may_be_overtaken(self.undo, reverted) {
+        } else if self.in_flight && !self.seen && self.undo.may_be_overtaken(reverted) {
             self.seen = true;
-            self.next = Instant::now() + flight(self.undo);
+            self.next = Instant::now() + self.undo.flight();
             self.why = "it was seen gone once, but the call that harms may still be on its way".into();
         } else {
             self.outcome = Some(reverted);
@@ -187,7 +147,7 @@ impl From<DriverError> for Trouble {
 /// Takes the effect back and looks whether it is gone: what a driver says it did is not proof.
 async fn take_back(world: &World, undo: &Undo) -> Result<Reverted, Trouble> {
     let reverted = world.revert(undo).await?;
-    if reverted == Reverted::TargetGone || has_no_inverse(undo) {
+    if reverted == Reverted::TargetGone || undo.has_no_inverse() {
         return Ok(reverted);
     }
     match world.standing(undo).await? {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ResourceKey;
+use super::{Kind, ResourceKey, Use};
 use crate::model::HumanDuration;
 
 /// Runs a command that harms, and another that takes it back. No shell; both are required.
@@ -21,11 +21,20 @@ pub struct CommandFault {
     pub within: HumanDuration,
 }
 
-impl CommandFault {
-    pub(super) const HELD: bool = true;
+impl Kind for CommandFault {
+    const HELD: bool = true;
+    const EXAMPLE: &'static str = "command: { inject: [harm], undo: [heal] }";
 
-    pub(super) fn touches(&self) -> Vec<ResourceKey> {
+    fn uses(&self) -> Vec<Use<'_>> {
+        Vec::new()
+    }
+
+    fn touches(&self) -> Vec<ResourceKey> {
         vec![ResourceKey::Command(self.inject.join(" "))]
+    }
+
+    fn runs_commands(&self) -> bool {
+        true
     }
 }
 

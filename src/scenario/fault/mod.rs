@@ -4,6 +4,7 @@
 //! `docs/faults/`, one scenario (see `docs/adding-a-fault.md`).
 
 mod command;
+mod kind;
 mod process_kill;
 mod process_pause;
 mod proxy_down;
@@ -13,10 +14,12 @@ mod proxy_timeout;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Scenario;
 use super::timing::{After, Hold, Moment, Until, When};
 use crate::model::{HumanDuration, Name};
 
 pub use command::CommandFault;
+pub use kind::{FieldProblem, Kind, Use};
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
 pub use proxy_down::ProxyDown;
@@ -73,9 +76,39 @@ macro_rules! catalogue {
                 match self { $(FaultSpec::$kind(spec) => spec.touches(),)+ }
             }
 
+            /// The names of the scenario that it uses.
+            pub fn uses(&self) -> Vec<Use<'_>> {
+                match self { $(FaultSpec::$kind(spec) => spec.uses(),)+ }
+            }
+
+            /// What a report says of it in brackets; empty for nothing.
+            pub fn detail(&self) -> String {
+                match self { $(FaultSpec::$kind(spec) => spec.detail(),)+ }
+            }
+
+            /// What is wrong with its own fields, beyond their types.
+            pub fn problems(&self) -> Vec<FieldProblem> {
+                match self { $(FaultSpec::$kind(spec) => spec.problems(),)+ }
+            }
+
+            /// Why it cannot be taken back in this scenario; none when it can.
+            pub fn irreversible(&self, scenario: &Scenario) -> Option<FieldProblem> {
+                match self { $(FaultSpec::$kind(spec) => spec.irreversible(scenario),)+ }
+            }
+
+            /// Whether it runs a command of the scenario's own, which needs `--allow-commands`.
+            pub fn runs_commands(&self) -> bool {
+                match self { $(FaultSpec::$kind(spec) => spec.runs_commands(),)+ }
+            }
+
             /// Whether the fault is held (and so needs `for` or `until`), or is one act.
             pub fn is_held(&self) -> bool {
                 match self { $(FaultSpec::$kind(_) => $kind::HELD,)+ }
+            }
+
+            /// An entry of the kind as a scenario has it, and whether the kind is held; by the kind's name.
+            pub fn example_of(kind: &str) -> Option<(&'static str, bool)> {
+                match kind { $($name => Some(($kind::EXAMPLE, $kind::HELD)),)+ _ => None }
             }
 
             /// The JSON Schema of one kind, by name: its fields with their documentation.

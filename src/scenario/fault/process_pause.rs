@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ResourceKey;
+use super::{Kind, Use};
 use crate::model::Name;
 
 /// Stops a process with SIGSTOP; undo continues it with SIGCONT.
@@ -14,10 +14,11 @@ pub struct ProcessPause {
     pub target: Name,
 }
 
-impl ProcessPause {
-    pub(super) const HELD: bool = true;
+impl Kind for ProcessPause {
+    const HELD: bool = true;
+    const EXAMPLE: &'static str = "process-pause: { target: app }";
 
-    pub(super) fn touches(&self) -> Vec<ResourceKey> {
-        vec![ResourceKey::Target(self.target.clone())]
+    fn uses(&self) -> Vec<Use<'_>> {
+        vec![Use::target(&self.target, &["process"])]
     }
 }

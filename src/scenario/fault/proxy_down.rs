@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ResourceKey;
+use super::{Kind, Use};
 use crate::model::Name;
 
 /// Cuts a link: new connections are refused, established ones reset.
@@ -14,10 +14,11 @@ pub struct ProxyDown {
     pub proxy: Name,
 }
 
-impl ProxyDown {
-    pub(super) const HELD: bool = true;
+impl Kind for ProxyDown {
+    const HELD: bool = true;
+    const EXAMPLE: &'static str = "proxy-down: { proxy: front }";
 
-    pub(super) fn touches(&self) -> Vec<ResourceKey> {
-        vec![ResourceKey::Link(self.proxy.clone())]
+    fn uses(&self) -> Vec<Use<'_>> {
+        vec![Use::proxy(&self.proxy)]
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ResourceKey;
+use super::{Kind, Use};
 use crate::model::{HumanDuration, Name};
 
 /// Adds latency to both directions of a link, relative to the arrival of each chunk.
@@ -19,10 +19,18 @@ pub struct ProxyLatency {
     pub jitter: HumanDuration,
 }
 
-impl ProxyLatency {
-    pub(super) const HELD: bool = true;
+impl Kind for ProxyLatency {
+    const HELD: bool = true;
+    const EXAMPLE: &'static str = "proxy-latency: { proxy: front, latency: 50ms }";
 
-    pub(super) fn touches(&self) -> Vec<ResourceKey> {
-        vec![ResourceKey::Link(self.proxy.clone())]
+    fn uses(&self) -> Vec<Use<'_>> {
+        vec![Use::proxy(&self.proxy)]
+    }
+
+    fn detail(&self) -> String {
+        match self.jitter.get().is_zero() {
+            true => self.latency.to_string(),
+            false => format!("{} ± {}", self.latency, self.jitter),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ResourceKey;
+use super::{Kind, Use};
 use crate::model::Name;
 
 /// Turns a link into a black hole: connections stand, nothing passes.
@@ -14,10 +14,11 @@ pub struct ProxyTimeout {
     pub proxy: Name,
 }
 
-impl ProxyTimeout {
-    pub(super) const HELD: bool = true;
+impl Kind for ProxyTimeout {
+    const HELD: bool = true;
+    const EXAMPLE: &'static str = "proxy-timeout: { proxy: front }";
 
-    pub(super) fn touches(&self) -> Vec<ResourceKey> {
-        vec![ResourceKey::Link(self.proxy.clone())]
+    fn uses(&self) -> Vec<Use<'_>> {
+        vec![Use::proxy(&self.proxy)]
     }
 }

@@ -2,9 +2,8 @@
 
 use super::Lint;
 use crate::model::Metric;
+use crate::scenario::fault::{FieldProblem, Use};
 use crate::scenario::guard::Environment;
-use crate::scenario::target::ProcessSelector;
-use crate::scenario::{FaultSpec, Target};
 
 pub(super) fn check(lint: &mut Lint<'_>) {
     let scenario = lint.scenario;
@@ -24,33 +23,19 @@ pub(super) fn check(lint: &mut Lint<'_>) {
         lint.error("guard.max_hold", "no fault could be held at all", "write a duration, such as 5m");
     }
     for (i, fault) in scenario.faults.iter().enumerate() {
-        let target = match &fault.spec {
-            FaultSpec::ProcessKill(spec) => ("process-kill.target", &spec.target),
-            FaultSpec::ProcessPause(spec) => ("process-pause.target", &spec.target),
-            FaultSpec::ProxyLatency(_)
-            | FaultSpec::ProxyDown(_)
-            | FaultSpec::ProxyTimeout(_)
-            | FaultSpec::CommandFault(_) => continue,
-        };
-        if guard.max_targets == 0 {
-            let message = "aimed at one process, and guard.max_targets is 0";
-            lint.error(format!("faults[{i}].{}", target.0), message, "raise `guard.max_targets`");
+        let path = format!("faults[{i}].{}", fault.spec.kind());
+        for used in fault.spec.uses() {
+            if let Use::Target { key, .. } = used
+                && guard.max_targets == 0
+            {
+                let message = "aimed at one target, and guard.max_targets is 0";
+                lint.error(format!("{path}.{key}"), message, "raise `guard.max_targets`");
+            }
         }
-        let foreign = match scenario.targets.get(target.1) {
-            Some(Target::Process(ProcessSelector::Foreign(process))) => process,
-            _ => continue,
-        };
-        let ends = matches!(&fault.spec, FaultSpec::ProcessKill(_));
-        if ends && foreign.restarted_by.is_none() && !guard.allow_irreversible {
-            let message = format!(
-                "killing `{}` cannot be taken back: the drill did not start it, and nothing restarts it",
-                target.1
-            );
-            let hint = format!(
-                "say who does in `targets.{}.process.restarted_by`, or consent with `guard.allow_irreversible`",
-                target.1
-            );
-            lint.error(format!("faults[{i}].{}", target.0), message, &hint);
+        if let Some(FieldProblem { field, message, hint }) = fault.spec.irreversible(scenario)
+            && !guard.allow_irreversible
+        {
+            lint.error(format!("{path}.{field}"), message, &hint);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Lint;
 use super::names::PHASES;
 use crate::model::{Condition, Metric, Name, Subject, Threshold};
-use crate::scenario::fault::FaultSpec;
+use crate::scenario::fault::{FaultSpec, FieldProblem, Use};
 use crate::scenario::objectives::level_key;
 use crate::scenario::phases::Phase;
 use crate::scenario::yaml::advice;
@@ -52,19 +52,28 @@ pub(super) fn check(lint: &mut Lint<'_>) {
 fn spec(lint: &mut Lint<'_>, path: &str, spec: &FaultSpec) {
     let path = format!("{path}.{}", spec.kind());
     let scenario = lint.scenario;
-    let (key, what, name) = match spec {
-        FaultSpec::ProcessKill(s) => ("target", "target", &s.target),
-        FaultSpec::ProcessPause(s) => ("target", "target", &s.target),
-        FaultSpec::ProxyLatency(s) => ("proxy", "proxy", &s.proxy),
-        FaultSpec::ProxyDown(s) => ("proxy", "proxy", &s.proxy),
-        FaultSpec::ProxyTimeout(s) => ("proxy", "proxy", &s.proxy),
-        FaultSpec::CommandFault(_) => return,
-    };
-    let known: Vec<&Name> = match key {
-        "target" => scenario.targets.keys().collect(),
-        _ => scenario.proxies.keys().collect(),
-    };
-    lint.must_exist(format!("{path}.{key}"), what, name, known);
+    for used in spec.uses() {
+        match used {
+            Use::Link { key, name } => {
+                lint.must_exist(format!("{path}.{key}"), "proxy", name, scenario.proxies.keys());
+            }
+            Use::Target { key, name, sorts } => {
+                lint.must_exist(format!("{path}.{key}"), "target", name, scenario.targets.keys());
+                let Some(target) = scenario.targets.get(name) else { continue };
+                if !sorts.contains(&target.sort()) {
+                    let message = format!("`{}` cannot be aimed at a {} (`{name}`)", spec.kind(), target.sort());
+                    lint.error(
+                        format!("{path}.{key}"),
+                        message,
+                        &format!("name a target that is: {}", sorts.join(", ")),
+                    );
+                }
+            }
+        }
+    }
+    for FieldProblem { field, message, hint } in spec.problems() {
+        lint.error(format!("{path}.{field}"), message, &hint);
+    }
 }
 
 fn after(lint: &mut Lint<'_>, path: String, after: &After) {

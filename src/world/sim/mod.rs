@@ -5,8 +5,10 @@
 //! hangs its clients, a rule delays or cuts what passes its link, and what belongs to the runner ends with it.
 
 mod clients;
+mod containers;
 mod crash;
 mod drivers;
+mod effects;
 mod state;
 mod store;
 mod workers;
@@ -60,6 +62,7 @@ impl Sim {
             processes: driver.clone(),
             services: driver.clone(),
             links: driver.clone(),
+            containers: driver.clone(),
             commands: driver.clone(),
             http: driver.clone(),
             grpc: driver.clone(),

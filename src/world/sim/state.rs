@@ -62,6 +62,10 @@ pub(super) struct State {
     pub(super) listeners: BTreeMap<String, Name>,
     /// Inject commands whose inverse has not run: by the inverse.
     pub(super) commands: BTreeSet<String>,
+    /// Effects of faults on what is not drawn in detail here: containers, networks, hosts, databases.
+    pub(super) effects: BTreeSet<String>,
+    /// How many of them stood from when on.
+    pub(super) effects_history: Vec<(Offset, usize)>,
     /// What was stored, by id: the body and how often.
     pub(super) store: BTreeMap<String, String>,
     next_pid: i32,
@@ -76,6 +80,8 @@ pub struct Snapshot {
     pub rules: Vec<(Name, RuleId)>,
     /// Commands whose inverse has not run.
     pub commands: Vec<String>,
+    /// Effects that stand on containers, networks, hosts and databases.
+    pub effects: Vec<String>,
     /// Services that run.
     pub services: Vec<Name>,
 }
@@ -89,12 +95,13 @@ impl State {
             links: BTreeMap::new(),
             listeners: BTreeMap::new(),
             commands: BTreeSet::new(),
+            effects: BTreeSet::new(),
+            effects_history: Vec::new(),
             store: BTreeMap::new(),
             next_pid: 1000,
         };
         for target in scenario.targets.values() {
-            let Target::Process(selector) = target;
-            if let ProcessSelector::Foreign(selector) = selector {
+            if let Target::Process(ProcessSelector::Foreign(selector)) = target {
                 let process = Some(state.new_process());
                 state.foreign.push(SimForeign { selector: selector.clone(), process, stopped: false });
             }
@@ -113,6 +120,7 @@ impl State {
             foreign: self.foreign.iter().map(|f| (f.process.is_some(), f.stopped)).collect(),
             rules: rules.collect(),
             commands: self.commands.iter().cloned().collect(),
+            effects: self.effects.iter().cloned().collect(),
             services: self.services.iter().filter(|(_, s)| s.process.is_some()).map(|(n, _)| n.clone()).collect(),
         }
     }
@@ -123,9 +131,13 @@ impl State {
         self.listeners.clear();
     }
 
-    /// How the service at an address was at a moment; addresses nobody owns belong to others and are always up.
+    /// How the service at an address was at a moment. Addresses that no service of the drill owns belong to the stack
+    /// that it is aimed at, which is down while an effect stands on any part of it.
     pub(super) fn serving(&self, address: &str, at: Offset) -> Serving {
-        let Some(name) = self.addresses.get(address) else { return Serving::Up };
+        let Some(name) = self.addresses.get(address) else {
+            let hurt = at_moment(&self.effects_history, at).is_some_and(|effects| *effects > 0);
+            return if hurt { Serving::Down } else { Serving::Up };
+        };
         let Some(service) = self.services.get(name) else { return Serving::Down };
         at_moment(&service.history, at).copied().unwrap_or(Serving::Down)
     }

@@ -1,4 +1,4 @@
-//! `targets:`: what faults are aimed at.
+//! `process`: which processes of this host are meant.
 
 use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
@@ -6,14 +6,6 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::model::Name;
-
-/// What a fault is aimed at. Resolved when the fault begins; the plan binds the selector and the count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// Processes of this host.
-    Process(ProcessSelector),
-}
 
 /// Which processes of this host are meant: the name of a service of this drill, or a selector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

@@ -1,0 +1,30 @@
+//! `targets:`: what faults are aimed at.
+
+mod container;
+mod process;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use container::ContainerSelector;
+pub use process::{ForeignProcess, ProcessSelector};
+
+/// What a fault is aimed at. Resolved when the fault begins; the plan binds the selector and the count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Processes of this host.
+    Process(ProcessSelector),
+    /// Containers of an engine: Docker, or Podman by its Docker socket.
+    Container(ContainerSelector),
+}
+
+impl Target {
+    /// The key that says what sort of target it is.
+    pub fn sort(&self) -> &'static str {
+        match self {
+            Target::Process(_) => "process",
+            Target::Container(_) => "container",
+        }
+    }
+}
