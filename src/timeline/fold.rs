@@ -345,6 +345,11 @@ impl Timeline {
         self.phases.iter().find(|p| p.phase == phase).copied()
     }
 
+    /// When the first fault acted.
+    pub fn first_act(&self) -> Option<Offset> {
+        self.faults.iter().filter_map(|fault| fault.act).min()
+    }
+
     /// A fault by name.
     pub fn fault(&self, name: &Name) -> Option<&FaultTrack> {
         self.faults.iter().find(|f| f.name == *name)

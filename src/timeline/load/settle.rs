@@ -158,6 +158,12 @@ impl LoadTrack {
         sums.censored(end)
     }
 
+    /// Failures among the requests of a span that came at `at` or later, after its end. `sums`: of all names, or of one.
+    pub fn failed_after(&self, range: &SpanRange, sums: &Sums, at: Offset) -> u64 {
+        let Some(end) = range.end_window() else { return 0 };
+        sums.failed_from(end.max(at.nanos().max(0).unsigned_abs() / WINDOW.nanos().unsigned_abs()))
+    }
+
     /// Latencies of successes in [`from`, `to`): of the whole seconds inside, and of windows not yet put away.
     pub fn latencies(&self, from: Offset, to: Offset) -> Hist {
         let mut hist = Hist::default();
