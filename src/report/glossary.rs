@@ -106,11 +106,7 @@ const TERMS: &[(&str, &str)] = &[
     ),
     ("threshold", "A bound on a metric over the whole load, or over one stage of it."),
     ("open, closed", "Load at its own rate; users who wait for each answer, and so slow down with the target."),
-    (
-        "under way",
-        "Requests without an answer when the span ended. They are counted as \
-         what became of them later; failures after a fault acted are no failures of the time before it.",
-    ),
+    ("under way", "Requests without an answer when the span ended. They are counted as what became of them later."),
     (
         "Apdex",
         "(Answers within T + half of those within 4 T) / all: 1 is everybody satisfied, failures satisfy nobody.",

@@ -226,7 +226,7 @@ proptest! {
             let counts = track.counts(start_of(window), start_of(window + 1));
             prop_assert!(counts.balanced(), "window {window}: {counts:?}");
         }
-        let seconds: u64 = (0..40).filter_map(|n| track.second(n)).map(|second| second.total()).sum();
+        let seconds: u64 = (0..40).filter_map(|n| track.second(n)).map(|(second, _)| second.total()).sum();
         prop_assert_eq!(seconds, all.counts.ok);
         // One name in any windows, from what is kept of the last minute.
         let number = track.name_of(NAMES[1]);
