@@ -110,7 +110,7 @@ fn span_latency(load: &LoadTrack, range: &SpanRange, sums: &Sums, now: Offset) -
 }
 
 /// One row a second, from the first request on. Rows older than an hour, when the run ended, show the latencies of the
-/// ten seconds around them.
+/// minute around them.
 pub(super) fn windows(load: &LoadTrack) -> Vec<Window> {
     let Some(begin) = load.begin() else { return Vec::new() };
     let first = begin.nanos().div_euclid(SECOND.nanos());
@@ -124,7 +124,7 @@ pub(super) fn windows(load: &LoadTrack) -> Vec<Window> {
         if let Some((hist, kept)) = usize::try_from(n).ok().and_then(|n| load.second(n)) {
             ok.merge_sparse(&hist);
             if kept.len() > 1 {
-                // More than an hour ago: latencies are those of ten seconds, and so must be the failures among them.
+                // More than an hour ago: latencies are those of a minute, and so must be the failures among them.
                 let at = |n: usize| Offset(n as i64 * SECOND.nanos());
                 let all = load.counts(at(kept.start), at(kept.end));
                 failed = all.bad() + all.pending;

@@ -381,7 +381,7 @@ impl Timeline {
     }
 
     /// Latencies of successes of each second and load stream, for interval logs, by their start: stream, start, length,
-    /// histogram. What is more than an hour old may be kept in intervals of ten seconds.
+    /// histogram. What is more than an hour old may be kept in intervals of a minute.
     pub fn interval_histograms(&self) -> impl Iterator<Item = (&Name, Offset, Delta, Sparse)> {
         let length = Delta::from_millis(1_000);
         let end = self.loads.values().map(LoadTrack::end).max().unwrap_or(Offset::ZERO);

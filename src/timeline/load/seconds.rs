@@ -1,8 +1,8 @@
-//! Latencies by second, for a whole run: one histogram a second for the last hour, one for ten seconds before it.
+//! Latencies by second, for a whole run: one histogram a second for the last hour, one a minute before it.
 //!
 //! A soak of a day would otherwise keep a histogram of 1.5 KB for each of its 86,400 seconds. Whoever asks for an old
-//! time asks for a span (a phase, a fault, a stage), so ten seconds are put together only where no span begins or ends
-//! among them: of every span the sum stays exact.
+//! time asks for a span (a phase, a fault, a stage), so a minute is put together only where no span begins or ends in
+//! it: of every span the sum stays exact.
 
 use std::ops::Range;
 
@@ -14,17 +14,17 @@ use crate::timeline::packed::Packed;
 /// So many seconds stay apart.
 const FINE: usize = 3_600;
 /// So many are put together.
-const TEN: usize = 10;
+const MINUTE: usize = 60;
 const SECOND: Delta = Delta::from_millis(1_000);
 
 #[derive(Debug, Clone)]
 enum Kept {
     /// A second of its own.
     Own(Packed),
-    /// Ten seconds, of which this is the first.
-    Ten(Packed),
-    /// One of the nine after it.
-    InTen,
+    /// A minute, of which this is the first second.
+    Minute(Packed),
+    /// One of the 59 after it.
+    Within,
 }
 
 /// Latencies of successes by second of the run.
@@ -47,7 +47,7 @@ impl Seconds {
             }
             let hist = match &self.kept[second] {
                 Kept::Own(packed) => packed.unpack(),
-                Kept::Ten(_) | Kept::InTen => Sparse::default(),
+                Kept::Minute(_) | Kept::Within => Sparse::default(),
             };
             self.filling = Some((second, hist));
         }
@@ -60,11 +60,11 @@ impl Seconds {
         let Some((second, hist)) = self.filling.take() else { return };
         let range = self.range(second);
         let packed = match &self.kept[range.start] {
-            // An hour late: it belongs to the ten seconds that hold it.
-            Kept::Ten(ten) => {
-                let mut all = ten.unpack();
+            // An hour late: it belongs to the minute that holds it.
+            Kept::Minute(minute) => {
+                let mut all = minute.unpack();
                 all.merge(hist);
-                Kept::Ten(Packed::new(&all))
+                Kept::Minute(Packed::new(&all))
             }
             _ => Kept::Own(Packed::new(&hist)),
         };
@@ -73,27 +73,27 @@ impl Seconds {
 
     /// Puts together what is older than an hour. `spans`: all that began so long ago.
     pub fn thin(&mut self, spans: &[SpanRange]) {
-        while self.looked_at + TEN + FINE <= self.kept.len() {
+        while self.looked_at + MINUTE + FINE <= self.kept.len() {
             let first = self.looked_at;
-            self.looked_at += TEN;
-            let (from, to) = (start_of(first), start_of(first + TEN));
+            self.looked_at += MINUTE;
+            let (from, to) = (start_of(first), start_of(first + MINUTE));
             let cuts = |at: Offset| from < at && at < to;
             if spans.iter().any(|span| cuts(span.from) || span.to.is_some_and(cuts)) {
                 continue;
             }
             let mut all = Sparse::default();
-            (first..first + TEN).filter_map(|n| self.get(n)).for_each(|(hist, _)| all.merge(hist));
-            self.kept[first] = Kept::Ten(Packed::new(&all));
-            self.kept[first + 1..first + TEN].fill(Kept::InTen);
+            (first..first + MINUTE).filter_map(|n| self.get(n)).for_each(|(hist, _)| all.merge(hist));
+            self.kept[first] = Kept::Minute(Packed::new(&all));
+            self.kept[first + 1..first + MINUTE].fill(Kept::Within);
         }
     }
 
     /// The seconds that one is kept with.
     fn range(&self, second: usize) -> Range<usize> {
         match self.kept.get(second) {
-            Some(Kept::Ten(_) | Kept::InTen) => {
-                let first = second / TEN * TEN;
-                first..first + TEN
+            Some(Kept::Minute(_) | Kept::Within) => {
+                let first = second / MINUTE * MINUTE;
+                first..first + MINUTE
             }
             _ => second..second + 1,
         }
@@ -105,12 +105,12 @@ impl Seconds {
         let filling = self.filling.as_ref().filter(|(filling, _)| range.contains(filling)).map(|(_, hist)| hist);
         let hist = match self.kept.get(range.start)? {
             Kept::Own(packed) => filling.cloned().unwrap_or_else(|| packed.unpack()),
-            Kept::Ten(packed) => {
+            Kept::Minute(packed) => {
                 let mut hist = packed.unpack();
                 filling.into_iter().for_each(|late| hist.merge(late.clone()));
                 hist
             }
-            Kept::InTen => return None,
+            Kept::Within => return None,
         };
         Some((hist, range))
     }
@@ -133,8 +133,8 @@ impl Seconds {
     /// Bytes it takes, about.
     pub fn heap(&self) -> usize {
         let packed = self.kept.iter().map(|kept| match kept {
-            Kept::Own(packed) | Kept::Ten(packed) => packed.heap(),
-            Kept::InTen => 0,
+            Kept::Own(packed) | Kept::Minute(packed) => packed.heap(),
+            Kept::Within => 0,
         });
         packed.sum::<usize>() + self.kept.capacity() * size_of::<Kept>()
     }
@@ -190,12 +190,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_hour_stays_apart_and_what_is_older_takes_a_tenth() {
+    fn the_last_hour_stays_apart_and_what_is_older_is_kept_by_the_minute() {
         let baseline = SpanRange { span: Span::Phase(Phase::Baseline), from: Offset::ZERO, to: Some(start_of(25)) };
         let seconds = filled(&[baseline], &[]);
         assert_eq!(seconds.get(7_000).map(|(hist, range)| (hist.total(), range)), Some((2, 7_000..7_001)));
-        assert_eq!(seconds.get(13).map(|(hist, range)| (hist.total(), range)), Some((20, 10..20)));
-        assert_eq!(seconds.get(27).map(|(_, range)| range), Some(27..28), "the baseline ends among its ten");
+        assert_eq!(seconds.get(133).map(|(hist, range)| (hist.total(), range)), Some((120, 120..180)));
+        assert_eq!(seconds.get(27).map(|(_, range)| range), Some(27..28), "the baseline ends within its minute");
         assert_eq!(seconds.get(7_200), None);
     }
 }
