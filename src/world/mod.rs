@@ -88,6 +88,7 @@ impl World {
         match target {
             Target::Process(selector) => self.processes.resolve(selector).await.map(words),
             Target::Container(selector) => self.containers.resolve(selector).await.map(words),
+            Target::Host(_) => Ok(vec![format!("this machine, {}", crate::safety::Place::here().host)]),
         }
     }
 
