@@ -1,10 +1,10 @@
-//! The orders service that drills run against: HTTP in front of SQLite (the quickstart) or of PostgreSQL with a cache in
-//! Redis (the practice stack), in a process of its own.
+//! The orders service that drills run against: HTTP in front of SQLite (the quickstart) or of PostgreSQL with a cache
+//! in Redis (the practice stack), in a process of its own.
 //!
 //! An acknowledged order is durable (it is answered after its transaction's COMMIT has returned, with
-//! `synchronous=FULL` in SQLite and `synchronous_commit` as PostgreSQL has it), so that a drill that kills the service and still finds an order missing has found a real fault.
-//! The service also writes down when it really served ([`truth`]), which is what measured recovery times are held
-//! against.
+//! `synchronous=FULL` in SQLite and `synchronous_commit` as PostgreSQL has it), so that a drill that kills the service
+//! and still finds an order missing has found a real fault. The service also writes down when it really served
+//! ([`truth`]), which is what measured recovery times are held against.
 #![cfg(feature = "demo")]
 
 mod api;

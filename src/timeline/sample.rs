@@ -23,7 +23,8 @@ pub struct Sample {
     pub dropped: u64,
     /// Latencies of good ones.
     pub latencies: Hist,
-    /// Failures that are left out: the requests were under way when the span ended, and a fault acted before they failed.
+    /// Failures that are left out: the requests were under way when the span ended, and a fault acted before they
+    /// failed.
     pub struck: u64,
     /// The time they were made in.
     pub over: Delta,

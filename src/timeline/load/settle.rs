@@ -156,7 +156,8 @@ impl LoadTrack {
         sums.censored(end)
     }
 
-    /// Failures among the requests of a span that came at `at` or later, after its end. `sums`: of all names, or of one.
+    /// Failures among the requests of a span that came at `at` or later, after its end. `sums`: of all names, or of
+    /// one.
     pub fn failed_after(&self, range: &SpanRange, sums: &Sums, at: Offset) -> u64 {
         let Some(end) = range.end_window() else { return 0 };
         sums.failed_from(end.max(at.nanos().max(0).unsigned_abs() / WINDOW.nanos().unsigned_abs()))
