@@ -5,6 +5,7 @@ pub mod grpc;
 
 mod condition;
 mod container;
+mod harm;
 mod link;
 mod name;
 mod process;
@@ -15,6 +16,7 @@ mod time;
 
 pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Subject, Threshold};
 pub use container::ContainerId;
+pub use harm::{Damage, FileHarm};
 pub use link::{LinkAddress, LinkRule, RuleId, RuleStatus};
 pub use name::{Name, NameError, RunId};
 pub use process::{ProcessId, Signal, SignalError};
