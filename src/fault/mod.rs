@@ -3,10 +3,18 @@
 //! Faults know neither each other nor the engine. A kind reads the world in `prepare` and says how it will be taken
 //! back; it acts in `inject`, which cannot be called without a licence; it never undoes: the driver of its undo does.
 
+mod clock_skew;
 mod command;
+mod cpu_stress;
+mod disk_fill;
+mod file_corrupt;
+mod io_stress;
 mod link_rule;
+mod machine;
+mod memory_stress;
 mod process_kill;
 mod process_pause;
+mod process_signal;
 mod processes;
 #[cfg(test)]
 mod process_tests;
@@ -61,6 +69,13 @@ macro_rules! dispatch {
         match $spec {
             FaultSpec::ProcessKill($kind) => $call,
             FaultSpec::ProcessPause($kind) => $call,
+            FaultSpec::ProcessSignal($kind) => $call,
+            FaultSpec::ClockSkew($kind) => $call,
+            FaultSpec::CpuStress($kind) => $call,
+            FaultSpec::MemoryStress($kind) => $call,
+            FaultSpec::IoStress($kind) => $call,
+            FaultSpec::DiskFill($kind) => $call,
+            FaultSpec::FileCorrupt($kind) => $call,
             FaultSpec::ProxyLatency($kind) => $call,
             FaultSpec::ProxyDown($kind) => $call,
             FaultSpec::ProxyTimeout($kind) => $call,

@@ -5,6 +5,7 @@
 
 mod command;
 mod link;
+mod machine;
 mod process;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use command::CommandUndo;
 pub use link::LinkUndo;
+pub use machine::{FileUndo, MachineUndo};
 pub use process::ProcessUndo;
 
 /// What the engine must know of an undo, whatever family it is of.
@@ -82,6 +84,8 @@ families! {
     Link(LinkUndo);
     /// A command that the scenario gave as the inverse.
     Command(CommandUndo);
+    /// Stress, a moved clock, a harmed file on the machine that the drill runs on.
+    Machine(MachineUndo);
 }
 
 /// What an undo found and did. Made by drivers only.
