@@ -51,6 +51,7 @@ faults:
         host: "test".into(),
         load: None,
         retry_of: None,
+        consent: Default::default(),
     })
 }
 

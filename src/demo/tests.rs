@@ -237,6 +237,7 @@ mod drilled {
             host: text(),
             load: None,
             retry_of: None,
+            consent: Default::default(),
         }
     }
 

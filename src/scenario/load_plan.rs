@@ -121,6 +121,7 @@ fn plan(file: &Path, settings: &Settings, profile: Profile, base_url: String) ->
         host: host_name(),
         load: Some(load),
         retry_of: None,
+        consent: Default::default(),
         profiles,
         scenario,
         run,

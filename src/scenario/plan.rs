@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Scenario;
+use super::consent::Consent;
 use super::profile::{ErrorBudget, LoadThreshold, Profile};
 use crate::model::{Name, RunId};
 
@@ -46,6 +47,9 @@ pub struct Plan {
     /// The run that this one repeats, because it was inconclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<RetryOf>,
+    /// What whoever started it agreed to.
+    #[serde(default)]
+    pub consent: Consent,
 }
 
 /// What a load alone is judged by. Thresholds of stages stand in the profiles.

@@ -57,6 +57,7 @@ pub fn resolve(file: &Path, settings: &Settings) -> Result<(Plan, Problems), Pro
         host: host_name(),
         load: None,
         retry_of: None,
+        consent: Default::default(),
         scenario,
         run,
     };
