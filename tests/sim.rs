@@ -52,6 +52,7 @@ faults:
         load: None,
         retry_of: None,
         consent: Default::default(),
+        machine: None,
     })
 }
 

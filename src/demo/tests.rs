@@ -238,6 +238,7 @@ mod drilled {
             load: None,
             retry_of: None,
             consent: Default::default(),
+            machine: None,
         }
     }
 

@@ -53,6 +53,7 @@ pub(crate) fn plan(yaml: &str, profiles: &[(&str, &str)]) -> Plan {
         load: None,
         retry_of: None,
         consent: Default::default(),
+        machine: None,
     }
 }
 

@@ -29,6 +29,7 @@ fn plan(yaml: &str) -> Arc<Plan> {
         load: None,
         retry_of: None,
         consent: Default::default(),
+        machine: None,
     })
 }
 

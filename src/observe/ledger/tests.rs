@@ -114,6 +114,7 @@ pub(super) fn plan() -> Plan {
         load: None,
         retry_of: None,
         consent: Default::default(),
+        machine: None,
     }
 }
 

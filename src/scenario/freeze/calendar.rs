@@ -154,7 +154,7 @@ fn moment(line: &Line) -> Result<(Zoned, bool), String> {
     }
     let zone = line.zone()?;
     if text.len() == 8 {
-        // A day without a zone is that of whoever reads; a drill is refused while it is that day anywhere near.
+        // A day without a zone is that of whoever reads it.
         let day = Date::strptime("%Y%m%d", text).map_err(wrong)?;
         let zoned = edge_of(day, Edge::Begin)?.to_zoned(zone.unwrap_or_else(TimeZone::system)).map_err(wrong)?;
         return Ok((zoned, true));
