@@ -52,6 +52,8 @@ faults:
         host: "test".into(),
         load: None,
         retry_of: None,
+        consent: Default::default(),
+        machine: None,
     })
 }
 

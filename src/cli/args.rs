@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::compare::Metric;
 use crate::model::{HumanDuration, Name, Ratio};
+use crate::scenario::consent::PlanToken;
 
 /// Chaos and disaster-recovery drills: faults, load, recovery time, data loss and restore proof on one clock.
 #[derive(Debug, Parser)]
@@ -118,13 +119,27 @@ pub struct RunArgs {
     /// Allow a scenario whose environment is production.
     #[arg(long)]
     pub allow_production: bool,
-    /// Answer yes to every question.
-    #[arg(short, long)]
-    pub yes: bool,
+    /// What it may do.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
     /// Run a scenario whose run is inconclusive (exit code 20) once more. Both runs are kept, and the second names the
     /// first.
     #[arg(long, env = "SIMULACRO_RETRY_INCONCLUSIVE")]
     pub retry_inconclusive: bool,
+}
+
+/// What a drill may do, beyond what its scenario says.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConsentArgs {
+    /// Agree to acts that cannot be taken back; the scenario must consent, too (`guard.allow_irreversible`).
+    #[arg(short, long)]
+    pub yes: bool,
+    /// The token that `simulacro plan` printed for a production drill; may be given once for each scenario.
+    #[arg(long, value_name = "TOKEN", env = "SIMULACRO_PLAN_TOKEN", value_delimiter = ' ')]
+    pub plan_token: Vec<PlanToken>,
+    /// While this file exists no drill starts, and one that runs is stopped and healed.
+    #[arg(long, value_name = "PATH", env = "SIMULACRO_KILL_FILE")]
+    pub kill_file: Option<PathBuf>,
 }
 
 /// `simulacro load`
@@ -154,6 +169,9 @@ pub struct DemoArgs {
     /// What every run takes.
     #[command(flatten)]
     pub options: RunOptions,
+    /// While this file exists no drill starts, and one that runs is stopped and healed.
+    #[arg(long, value_name = "PATH", env = "SIMULACRO_KILL_FILE")]
+    pub kill_file: Option<PathBuf>,
 }
 
 /// `simulacro check`

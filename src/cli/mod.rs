@@ -3,6 +3,7 @@
 pub mod args;
 pub mod check;
 mod compare;
+mod consent;
 mod demo;
 mod doctor;
 mod drill;

@@ -7,6 +7,7 @@ mod condition;
 mod container;
 mod harm;
 mod link;
+mod machine;
 mod member;
 mod name;
 mod process;
@@ -19,6 +20,7 @@ pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Subjec
 pub use container::ContainerId;
 pub use harm::{Damage, FileHarm};
 pub use link::{LinkAddress, LinkRule, RuleId, RuleStatus};
+pub use machine::Machine;
 pub use member::{Member, Readiness};
 pub use name::{Name, NameError, RunId};
 pub use process::{ProcessId, Signal, SignalError};
