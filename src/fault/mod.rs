@@ -4,6 +4,13 @@
 //! back; it acts in `inject`, which cannot be called without a licence; it never undoes: the driver of its undo does.
 
 mod command;
+mod container_disconnect;
+mod container_kill;
+mod container_limit;
+mod container_pause;
+mod container_restart;
+mod container_stop;
+mod containers;
 mod link_rule;
 mod process_kill;
 mod process_pause;
@@ -65,6 +72,12 @@ macro_rules! dispatch {
             FaultSpec::ProxyDown($kind) => $call,
             FaultSpec::ProxyTimeout($kind) => $call,
             FaultSpec::CommandFault($kind) => $call,
+            FaultSpec::ContainerKill($kind) => $call,
+            FaultSpec::ContainerStop($kind) => $call,
+            FaultSpec::ContainerRestart($kind) => $call,
+            FaultSpec::ContainerPause($kind) => $call,
+            FaultSpec::ContainerDisconnect($kind) => $call,
+            FaultSpec::ContainerLimit($kind) => $call,
         }
     };
 }

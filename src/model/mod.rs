@@ -15,7 +15,7 @@ mod stress;
 mod time;
 
 pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Subject, Threshold};
-pub use container::ContainerId;
+pub use container::{ContainerId, ContainerLimits, Endpoint};
 pub use link::{LinkAddress, LinkRule, RuleId, RuleStatus};
 pub use member::{Member, Readiness};
 pub use name::{Name, NameError, RunId};

@@ -75,6 +75,7 @@ impl World {
             Undo::Process(undo) => self.processes.revert(undo).await,
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
+            Undo::Container(undo) => self.containers.revert(undo).await,
         }
     }
 
@@ -100,6 +101,7 @@ impl World {
             Undo::Process(undo) => self.processes.standing(undo).await,
             Undo::Link(undo) => self.links.standing(undo).await,
             Undo::Command(undo) => self.commands.standing(undo).await,
+            Undo::Container(undo) => self.containers.standing(undo).await,
         }
     }
 }

@@ -4,6 +4,12 @@
 //! `docs/faults/`, one scenario (see `docs/adding-a-fault.md`).
 
 mod command;
+mod container_disconnect;
+mod container_kill;
+mod container_limit;
+mod container_pause;
+mod container_restart;
+mod container_stop;
 mod kind;
 mod process_kill;
 mod process_pause;
@@ -19,6 +25,12 @@ use super::timing::{After, Hold, Moment, Until, When};
 use crate::model::{HumanDuration, Name};
 
 pub use command::CommandFault;
+pub use container_disconnect::{AddressAfter, ContainerDisconnect};
+pub use container_kill::{ContainerKill, KillMode};
+pub use container_limit::ContainerLimit;
+pub use container_pause::ContainerPause;
+pub use container_restart::ContainerRestart;
+pub use container_stop::ContainerStop;
 pub use kind::{FieldProblem, Kind, Use};
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
@@ -103,7 +115,7 @@ macro_rules! catalogue {
 
             /// Whether the fault is held (and so needs `for` or `until`), or is one act.
             pub fn is_held(&self) -> bool {
-                match self { $(FaultSpec::$kind(_) => $kind::HELD,)+ }
+                match self { $(FaultSpec::$kind(spec) => spec.held(),)+ }
             }
 
             /// An entry of the kind as a scenario has it, and whether the kind is held; by the kind's name.
@@ -132,6 +144,18 @@ catalogue! {
     ProxyTimeout = proxy_timeout as "proxy-timeout";
     /// Runs a command, and another that takes it back; off unless `--allow-commands`.
     CommandFault = command as "command";
+    /// Kills a container: as a crash that its restart policy heals, or by the engine, so that it stays down.
+    ContainerKill = container_kill as "container-kill";
+    /// Stops a container and starts it again.
+    ContainerStop = container_stop as "container-stop";
+    /// Restarts a container.
+    ContainerRestart = container_restart as "container-restart";
+    /// Pauses a container: every process of it is frozen.
+    ContainerPause = container_pause as "container-pause";
+    /// Takes a container out of a network, and connects it again as it was.
+    ContainerDisconnect = container_disconnect as "container-disconnect";
+    /// Lowers the limits of a container: processors, memory, processes.
+    ContainerLimit = container_limit as "container-limit";
 }
 
 /// A fault on the timeline.
