@@ -129,6 +129,10 @@ pub struct LoadArgs {
     /// How long constant rates and users go on, instead of what the profile says.
     #[arg(long, value_name = "DURATION", env = "SIMULACRO_DURATION")]
     pub duration: Option<HumanDuration>,
+    /// Drive a profile whose run is inconclusive (exit code 20) once more. Both runs are kept, and the second names the
+    /// first.
+    #[arg(long, env = "SIMULACRO_RETRY_INCONCLUSIVE")]
+    pub retry_inconclusive: bool,
     /// What every run takes.
     #[command(flatten)]
     pub options: RunOptions,

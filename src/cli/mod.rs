@@ -14,6 +14,7 @@ mod load;
 mod plan;
 mod recover;
 pub mod report;
+mod retry;
 mod run;
 mod run_folder;
 pub mod schema;

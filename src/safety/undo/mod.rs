@@ -31,7 +31,8 @@ pub trait Family {
     /// How long after its caller vanished a harmful call can still take effect: one request timeout.
     fn flight(&self) -> Duration;
 
-    /// Whether this answer may be overtaken by a call that is still on its way, so that it counts only when given twice.
+    /// Whether this answer may be overtaken by a call that is still on its way, so that it counts only when given
+    /// twice.
     fn may_be_overtaken(&self, reverted: Reverted) -> bool {
         reverted == Reverted::AlreadyBack
     }
