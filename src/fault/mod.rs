@@ -9,6 +9,13 @@ mod cpu_stress;
 mod disk_fill;
 mod file_corrupt;
 mod io_stress;
+mod container_disconnect;
+mod container_kill;
+mod container_limit;
+mod container_pause;
+mod container_restart;
+mod container_stop;
+mod containers;
 mod link_rule;
 mod machine;
 mod memory_stress;
@@ -80,6 +87,12 @@ macro_rules! dispatch {
             FaultSpec::ProxyDown($kind) => $call,
             FaultSpec::ProxyTimeout($kind) => $call,
             FaultSpec::CommandFault($kind) => $call,
+            FaultSpec::ContainerKill($kind) => $call,
+            FaultSpec::ContainerStop($kind) => $call,
+            FaultSpec::ContainerRestart($kind) => $call,
+            FaultSpec::ContainerPause($kind) => $call,
+            FaultSpec::ContainerDisconnect($kind) => $call,
+            FaultSpec::ContainerLimit($kind) => $call,
         }
     };
 }

@@ -17,7 +17,7 @@ mod stress;
 mod time;
 
 pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Subject, Threshold};
-pub use container::ContainerId;
+pub use container::{ContainerId, ContainerLimits, Endpoint};
 pub use harm::{Damage, FileHarm};
 pub use link::{LinkAddress, LinkRule, RuleId, RuleStatus};
 pub use machine::Machine;

@@ -80,6 +80,7 @@ impl World {
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
             Undo::Machine(undo) => self.machine.revert(undo).await,
+            Undo::Container(undo) => self.containers.revert(undo).await,
         }
     }
 
@@ -106,6 +107,7 @@ impl World {
             Undo::Link(undo) => self.links.standing(undo).await,
             Undo::Command(undo) => self.commands.standing(undo).await,
             Undo::Machine(undo) => self.machine.standing(undo).await,
+            Undo::Container(undo) => self.containers.standing(undo).await,
         }
     }
 }

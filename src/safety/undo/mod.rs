@@ -4,6 +4,7 @@
 //! older version must stay readable (golden files in `tests/golden/`). New fields get a default.
 
 mod command;
+mod container;
 mod link;
 mod machine;
 mod process;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use command::CommandUndo;
+pub use container::{ContainerEffect, ContainerUndo};
 pub use link::LinkUndo;
 pub use machine::{FileUndo, MachineUndo};
 pub use process::ProcessUndo;
@@ -40,6 +42,12 @@ pub trait Family {
     /// Whether nothing can take the effect back and nothing is there to see go: a killed process.
     fn has_no_inverse(&self) -> bool {
         false
+    }
+
+    /// Whether the answer of the driver's revert is itself what was seen, and no look after it can tell more: the thing
+    /// that was hurt is gone for good and another one stands in its place.
+    fn answer_is_proof(&self) -> bool {
+        self.has_no_inverse()
     }
 
     /// From where the record can be acted on.
@@ -86,6 +94,8 @@ families! {
     Command(CommandUndo);
     /// Stress, a moved clock, a harmed file on the machine that the drill runs on.
     Machine(MachineUndo);
+    /// A container of an engine.
+    Container(ContainerUndo);
 }
 
 /// What an undo found and did. Made by drivers only.

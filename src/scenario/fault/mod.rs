@@ -9,6 +9,12 @@ mod cpu_stress;
 mod disk_fill;
 mod file_corrupt;
 mod io_stress;
+mod container_disconnect;
+mod container_kill;
+mod container_limit;
+mod container_pause;
+mod container_restart;
+mod container_stop;
 mod kind;
 mod memory_stress;
 mod process_kill;
@@ -27,6 +33,12 @@ use crate::model::{HumanDuration, Name};
 
 pub use clock_skew::ClockSkew;
 pub use command::CommandFault;
+pub use container_disconnect::{AddressAfter, ContainerDisconnect};
+pub use container_kill::{ContainerKill, KillMode};
+pub use container_limit::ContainerLimit;
+pub use container_pause::ContainerPause;
+pub use container_restart::ContainerRestart;
+pub use container_stop::ContainerStop;
 pub use cpu_stress::CpuStress;
 pub use disk_fill::DiskFill;
 pub use file_corrupt::FileCorrupt;
@@ -122,7 +134,7 @@ macro_rules! catalogue {
 
             /// Whether the fault is held (and so needs `for` or `until`), or is one act.
             pub fn is_held(&self) -> bool {
-                match self { $(FaultSpec::$kind(_) => $kind::HELD,)+ }
+                match self { $(FaultSpec::$kind(spec) => spec.held(),)+ }
             }
 
             /// An entry of the kind as a scenario has it, and whether the kind is held; by the kind's name.
@@ -165,6 +177,18 @@ catalogue! {
     ProxyTimeout = proxy_timeout as "proxy-timeout";
     /// Runs a command, and another that takes it back; off unless `--allow-commands`.
     CommandFault = command as "command";
+    /// Kills a container: as a crash that its restart policy heals, or by the engine, so that it stays down.
+    ContainerKill = container_kill as "container-kill";
+    /// Stops a container and starts it again.
+    ContainerStop = container_stop as "container-stop";
+    /// Restarts a container.
+    ContainerRestart = container_restart as "container-restart";
+    /// Pauses a container: every process of it is frozen.
+    ContainerPause = container_pause as "container-pause";
+    /// Takes a container out of a network, and connects it again as it was.
+    ContainerDisconnect = container_disconnect as "container-disconnect";
+    /// Lowers the limits of a container: processors, memory, processes.
+    ContainerLimit = container_limit as "container-limit";
 }
 
 /// A fault on the timeline.
