@@ -65,6 +65,9 @@ pub enum Verb {
     /// The supervisor of one service; spoken to through its standard input.
     #[command(hide = true)]
     ServiceShim,
+    /// A process within a network namespace; spoken to through its standard input.
+    #[command(hide = true)]
+    NetworkKeeper,
     /// The dead man's switch; spoken to through its standard input.
     #[command(hide = true)]
     Watchdog,

@@ -37,6 +37,7 @@ pub fn main() -> ExitCode {
         Verb::LoadWorker => crate::observe::load::load_worker(),
         Verb::ProxyWorker => crate::proxy::proxy_worker(),
         Verb::ServiceShim => crate::world::services::service_shim(),
+        Verb::NetworkKeeper => crate::world::network::network_keeper(),
         Verb::Watchdog => crate::engine::watchdog::watchdog(&recover::world_of),
         verb => run_verb(verb).into(),
     }

@@ -4,7 +4,17 @@
 //! back; it acts in `inject`, which cannot be called without a licence; it never undoes: the driver of its undo does.
 
 mod command;
+mod dns_failure;
+mod dns_override;
 mod link_rule;
+mod network_bandwidth;
+mod network_corrupt;
+mod network_duplicate;
+mod network_latency;
+mod network_loss;
+mod network_partition;
+mod network_reorder;
+mod networks;
 mod process_kill;
 mod process_pause;
 mod processes;
@@ -62,6 +72,15 @@ macro_rules! dispatch {
             FaultSpec::ProxyLatency($kind) => $call,
             FaultSpec::ProxyDown($kind) => $call,
             FaultSpec::ProxyTimeout($kind) => $call,
+            FaultSpec::NetworkPartition($kind) => $call,
+            FaultSpec::NetworkLoss($kind) => $call,
+            FaultSpec::NetworkBandwidth($kind) => $call,
+            FaultSpec::NetworkLatency($kind) => $call,
+            FaultSpec::NetworkDuplicate($kind) => $call,
+            FaultSpec::NetworkCorrupt($kind) => $call,
+            FaultSpec::NetworkReorder($kind) => $call,
+            FaultSpec::DnsFailure($kind) => $call,
+            FaultSpec::DnsOverride($kind) => $call,
             FaultSpec::CommandFault($kind) => $call,
         }
     };

@@ -11,6 +11,7 @@ pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod links;
+pub mod network;
 pub mod operator;
 pub mod process;
 pub mod secrets;
@@ -32,6 +33,7 @@ pub use error::DriverError;
 pub use grpc::Grpc;
 pub use http::Http;
 pub use links::Links;
+pub use network::Networks;
 pub use operator::Operator;
 pub use process::Processes;
 pub use services::Services;
@@ -50,6 +52,8 @@ pub struct World {
     pub links: Arc<dyn Links>,
     /// Containers of an engine.
     pub containers: Arc<dyn Containers>,
+    /// Networks: rules, shapers and queues in network namespaces.
+    pub networks: Arc<dyn Networks>,
     /// Commands that the scenario names.
     pub commands: Arc<dyn Commands>,
     /// HTTP and TCP from the client's side.
@@ -74,6 +78,7 @@ impl World {
             Undo::Process(undo) => self.processes.revert(undo).await,
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
+            Undo::Network(undo) => self.networks.revert(undo).await,
         }
     }
 
@@ -88,6 +93,7 @@ impl World {
         match target {
             Target::Process(selector) => self.processes.resolve(selector).await.map(words),
             Target::Container(selector) => self.containers.resolve(selector).await.map(words),
+            Target::Host(_) => Ok(vec!["this machine".into()]),
         }
     }
 
@@ -100,6 +106,7 @@ impl World {
             Undo::Process(undo) => self.processes.standing(undo).await,
             Undo::Link(undo) => self.links.standing(undo).await,
             Undo::Command(undo) => self.commands.standing(undo).await,
+            Undo::Network(undo) => self.networks.standing(undo).await,
         }
     }
 }

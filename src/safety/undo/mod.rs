@@ -5,6 +5,7 @@
 
 mod command;
 mod link;
+mod network;
 mod process;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use command::CommandUndo;
 pub use link::LinkUndo;
+pub use network::{NetworkTrace, NetworkUndo};
 pub use process::ProcessUndo;
 
 /// What the engine must know of an undo, whatever family it is of.
@@ -81,6 +83,8 @@ families! {
     Link(LinkUndo);
     /// A command that the scenario gave as the inverse.
     Command(CommandUndo);
+    /// Something in a network namespace.
+    Network(NetworkUndo);
 }
 
 /// What an undo found and did. Made by drivers only.

@@ -4,7 +4,17 @@
 //! `docs/faults/`, one scenario (see `docs/adding-a-fault.md`).
 
 mod command;
+mod dns_failure;
+mod dns_override;
 mod kind;
+mod network_bandwidth;
+mod network_corrupt;
+mod network_duplicate;
+mod network_flow;
+mod network_latency;
+mod network_loss;
+mod network_partition;
+mod network_reorder;
 mod process_kill;
 mod process_pause;
 mod proxy_down;
@@ -19,7 +29,17 @@ use super::timing::{After, Hold, Moment, Until, When};
 use crate::model::{HumanDuration, Name};
 
 pub use command::CommandFault;
+pub use dns_failure::{DnsFailure, NoAnswer};
+pub use dns_override::DnsOverride;
 pub use kind::{FieldProblem, Kind, Use};
+pub use network_bandwidth::NetworkBandwidth;
+pub use network_corrupt::NetworkCorrupt;
+pub use network_duplicate::NetworkDuplicate;
+pub use network_flow::{Direction, Flow, Peer};
+pub use network_latency::NetworkLatency;
+pub use network_loss::NetworkLoss;
+pub use network_partition::{NetworkPartition, Refusal};
+pub use network_reorder::NetworkReorder;
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
 pub use proxy_down::ProxyDown;
@@ -130,6 +150,24 @@ catalogue! {
     ProxyDown = proxy_down as "proxy-down";
     /// Turns a link into a black hole: connections stand, nothing passes.
     ProxyTimeout = proxy_timeout as "proxy-timeout";
+    /// Cuts a target's network: everything, or some peers and ports; packets vanish or are refused.
+    NetworkPartition = network_partition as "network-partition";
+    /// Loses a share of a target's packets.
+    NetworkLoss = network_loss as "network-loss";
+    /// Limits what a target can send.
+    NetworkBandwidth = network_bandwidth as "network-bandwidth";
+    /// Adds latency to a target's network.
+    NetworkLatency = network_latency as "network-latency";
+    /// Sends a share of a target's packets twice.
+    NetworkDuplicate = network_duplicate as "network-duplicate";
+    /// Flips a bit in a share of a target's packets.
+    NetworkCorrupt = network_corrupt as "network-corrupt";
+    /// Lets a share of a target's packets overtake the others.
+    NetworkReorder = network_reorder as "network-reorder";
+    /// Lets a target's questions for names fail.
+    DnsFailure = dns_failure as "dns-failure";
+    /// Answers a target's questions for some names with other addresses.
+    DnsOverride = dns_override as "dns-override";
     /// Runs a command, and another that takes it back; off unless `--allow-commands`.
     CommandFault = command as "command";
 }
@@ -255,6 +293,8 @@ pub enum ResourceKey {
     Target(Name),
     /// A link of the scenario.
     Link(Name),
+    /// The network of a target: of all that shares its namespace.
+    Network(Name),
     /// Whatever a command touches: known only to whoever wrote it.
     Command(String),
 }
@@ -264,6 +304,7 @@ impl std::fmt::Display for ResourceKey {
         match self {
             ResourceKey::Target(name) => write!(f, "target {name}"),
             ResourceKey::Link(name) => write!(f, "link {name}"),
+            ResourceKey::Network(name) => write!(f, "the network of target {name}"),
             ResourceKey::Command(argv) => write!(f, "command `{argv}`"),
         }
     }

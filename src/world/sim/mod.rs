@@ -9,6 +9,7 @@ mod containers;
 mod crash;
 mod drivers;
 mod effects;
+mod networks;
 mod state;
 mod store;
 mod workers;
@@ -63,6 +64,7 @@ impl Sim {
             services: driver.clone(),
             links: driver.clone(),
             containers: driver.clone(),
+            networks: driver.clone(),
             commands: driver.clone(),
             http: driver.clone(),
             grpc: driver.clone(),
