@@ -295,6 +295,8 @@ pub enum ResourceKey {
     Link(Name),
     /// The network of a target: of all that shares its namespace.
     Network(Name),
+    /// A part of the machine that the drill runs on: its processors, a directory, a file.
+    Machine(String),
     /// Whatever a command touches: known only to whoever wrote it.
     Command(String),
 }
@@ -305,6 +307,7 @@ impl std::fmt::Display for ResourceKey {
             ResourceKey::Target(name) => write!(f, "target {name}"),
             ResourceKey::Link(name) => write!(f, "link {name}"),
             ResourceKey::Network(name) => write!(f, "the network of target {name}"),
+            ResourceKey::Machine(part) => write!(f, "{part}"),
             ResourceKey::Command(argv) => write!(f, "command `{argv}`"),
         }
     }

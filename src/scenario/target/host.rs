@@ -1,12 +1,12 @@
-//! `host`: this machine itself.
+//! `host`: the machine that the drill runs on.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// This machine itself, everything on it included. It must be consented to.
+/// The machine that the drill runs on, in the namespaces it runs in: `host: {}`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostSelector {
-    /// Consent: whatever else runs on this machine feels the fault, too.
+    /// Consent to faults of its network: whatever else runs on it feels them, too.
     pub consent: bool,
 }

@@ -19,7 +19,7 @@ pub enum Target {
     Process(ProcessSelector),
     /// Containers of an engine: Docker, or Podman by its Docker socket.
     Container(ContainerSelector),
-    /// This machine itself.
+    /// The machine that the drill runs on.
     Host(HostSelector),
 }
 

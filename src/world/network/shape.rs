@@ -161,8 +161,8 @@ mod tests {
 
     #[test]
     fn a_handle_belongs_to_its_tag_and_is_none_that_the_kernel_draws() {
-        let number = |tag| u32::from_str_radix(&handle(tag), 16).unwrap();
-        assert!((0..1000).map(|n| number(&n.to_string())).all(|n| (0x5000..0x8000).contains(&n)));
+        let number = |tag: String| u32::from_str_radix(&handle(&tag), 16).unwrap();
+        assert!((0..1000).map(|n| number(n.to_string())).all(|n| (0x5000..0x8000).contains(&n)));
         assert_ne!(handle("a"), handle("b"));
     }
 }
