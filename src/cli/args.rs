@@ -76,6 +76,8 @@ pub enum Verb {
         #[arg(long)]
         job: String,
     },
+    /// A process within a network namespace; spoken to through its standard input.
+    NetworkKeeper,
     /// The dead man's switch; spoken to through its standard input.
     #[command(hide = true)]
     Watchdog,

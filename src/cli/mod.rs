@@ -40,6 +40,7 @@ pub fn main() -> ExitCode {
         Verb::ProxyWorker => crate::proxy::proxy_worker(),
         Verb::ServiceShim => crate::world::services::service_shim(),
         Verb::StressWorker { tag, job } => crate::world::machine::stress_worker(&tag, &job),
+        Verb::NetworkKeeper => crate::world::network::network_keeper(),
         Verb::Watchdog => crate::engine::watchdog::watchdog(&recover::world_of),
         verb => run_verb(verb).into(),
     }

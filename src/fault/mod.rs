@@ -19,6 +19,16 @@ mod containers;
 mod link_rule;
 mod machine;
 mod memory_stress;
+mod dns_failure;
+mod dns_override;
+mod network_bandwidth;
+mod network_corrupt;
+mod network_duplicate;
+mod network_latency;
+mod network_loss;
+mod network_partition;
+mod network_reorder;
+mod networks;
 mod process_kill;
 mod process_pause;
 mod process_signal;
@@ -86,6 +96,15 @@ macro_rules! dispatch {
             FaultSpec::ProxyLatency($kind) => $call,
             FaultSpec::ProxyDown($kind) => $call,
             FaultSpec::ProxyTimeout($kind) => $call,
+            FaultSpec::NetworkPartition($kind) => $call,
+            FaultSpec::NetworkLoss($kind) => $call,
+            FaultSpec::NetworkBandwidth($kind) => $call,
+            FaultSpec::NetworkLatency($kind) => $call,
+            FaultSpec::NetworkDuplicate($kind) => $call,
+            FaultSpec::NetworkCorrupt($kind) => $call,
+            FaultSpec::NetworkReorder($kind) => $call,
+            FaultSpec::DnsFailure($kind) => $call,
+            FaultSpec::DnsOverride($kind) => $call,
             FaultSpec::CommandFault($kind) => $call,
             FaultSpec::ContainerKill($kind) => $call,
             FaultSpec::ContainerStop($kind) => $call,

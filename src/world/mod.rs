@@ -12,6 +12,7 @@ pub mod host;
 pub mod http;
 pub mod links;
 pub mod machine;
+pub mod network;
 pub mod operator;
 pub mod process;
 pub mod secrets;
@@ -35,6 +36,7 @@ pub use grpc::Grpc;
 pub use http::Http;
 pub use links::Links;
 pub use machine::Machine;
+pub use network::Networks;
 pub use operator::Operator;
 pub use process::Processes;
 pub use services::Services;
@@ -53,6 +55,8 @@ pub struct World {
     pub links: Arc<dyn Links>,
     /// Containers of an engine.
     pub containers: Arc<dyn Containers>,
+    /// Networks: rules, shapers and queues in network namespaces.
+    pub networks: Arc<dyn Networks>,
     /// Commands that the scenario names.
     pub commands: Arc<dyn Commands>,
     /// The machine that the drill runs on.
@@ -81,6 +85,7 @@ impl World {
             Undo::Command(undo) => self.commands.revert(undo).await,
             Undo::Machine(undo) => self.machine.revert(undo).await,
             Undo::Container(undo) => self.containers.revert(undo).await,
+            Undo::Network(undo) => self.networks.revert(undo).await,
         }
     }
 
@@ -108,6 +113,7 @@ impl World {
             Undo::Command(undo) => self.commands.standing(undo).await,
             Undo::Machine(undo) => self.machine.standing(undo).await,
             Undo::Container(undo) => self.containers.standing(undo).await,
+            Undo::Network(undo) => self.networks.standing(undo).await,
         }
     }
 }

@@ -7,6 +7,7 @@ mod command;
 mod container;
 mod link;
 mod machine;
+mod network;
 mod process;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use command::CommandUndo;
 pub use container::{ContainerEffect, ContainerUndo};
 pub use link::LinkUndo;
 pub use machine::{FileUndo, MachineUndo};
+pub use network::{NetworkTrace, NetworkUndo};
 pub use process::ProcessUndo;
 
 /// What the engine must know of an undo, whatever family it is of.
@@ -96,6 +98,8 @@ families! {
     Machine(MachineUndo);
     /// A container of an engine.
     Container(ContainerUndo);
+    /// Something in a network namespace.
+    Network(NetworkUndo);
 }
 
 /// What an undo found and did. Made by drivers only.

@@ -17,6 +17,16 @@ mod container_restart;
 mod container_stop;
 mod kind;
 mod memory_stress;
+mod dns_failure;
+mod dns_override;
+mod network_bandwidth;
+mod network_corrupt;
+mod network_duplicate;
+mod network_flow;
+mod network_latency;
+mod network_loss;
+mod network_partition;
+mod network_reorder;
 mod process_kill;
 mod process_pause;
 mod process_signal;
@@ -41,10 +51,20 @@ pub use container_restart::ContainerRestart;
 pub use container_stop::ContainerStop;
 pub use cpu_stress::CpuStress;
 pub use disk_fill::DiskFill;
+pub use dns_failure::{DnsFailure, NoAnswer};
+pub use dns_override::DnsOverride;
 pub use file_corrupt::FileCorrupt;
 pub use io_stress::IoStress;
 pub use kind::{FieldProblem, Kind, Use};
 pub use memory_stress::MemoryStress;
+pub use network_bandwidth::NetworkBandwidth;
+pub use network_corrupt::NetworkCorrupt;
+pub use network_duplicate::NetworkDuplicate;
+pub use network_flow::{Direction, Flow, Peer};
+pub use network_latency::NetworkLatency;
+pub use network_loss::NetworkLoss;
+pub use network_partition::{NetworkPartition, Refusal};
+pub use network_reorder::NetworkReorder;
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
 pub use process_signal::ProcessSignal;
@@ -175,6 +195,24 @@ catalogue! {
     ProxyDown = proxy_down as "proxy-down";
     /// Turns a link into a black hole: connections stand, nothing passes.
     ProxyTimeout = proxy_timeout as "proxy-timeout";
+    /// Cuts a target's network: everything, or some peers and ports; packets vanish or are refused.
+    NetworkPartition = network_partition as "network-partition";
+    /// Loses a share of a target's packets.
+    NetworkLoss = network_loss as "network-loss";
+    /// Limits what a target can send.
+    NetworkBandwidth = network_bandwidth as "network-bandwidth";
+    /// Adds latency to a target's network.
+    NetworkLatency = network_latency as "network-latency";
+    /// Sends a share of a target's packets twice.
+    NetworkDuplicate = network_duplicate as "network-duplicate";
+    /// Flips a bit in a share of a target's packets.
+    NetworkCorrupt = network_corrupt as "network-corrupt";
+    /// Lets a share of a target's packets overtake the others.
+    NetworkReorder = network_reorder as "network-reorder";
+    /// Lets a target's questions for names fail.
+    DnsFailure = dns_failure as "dns-failure";
+    /// Answers a target's questions for some names with other addresses.
+    DnsOverride = dns_override as "dns-override";
     /// Runs a command, and another that takes it back; off unless `--allow-commands`.
     CommandFault = command as "command";
     /// Kills a container: as a crash that its restart policy heals, or by the engine, so that it stays down.
@@ -312,6 +350,8 @@ pub enum ResourceKey {
     Target(Name),
     /// A link of the scenario.
     Link(Name),
+    /// The network of a target: of all that shares its namespace.
+    Network(Name),
     /// A part of the machine that the drill runs on: its processors, a directory, a file.
     Machine(String),
     /// Whatever a command touches: known only to whoever wrote it.
@@ -323,6 +363,7 @@ impl std::fmt::Display for ResourceKey {
         match self {
             ResourceKey::Target(name) => write!(f, "target {name}"),
             ResourceKey::Link(name) => write!(f, "link {name}"),
+            ResourceKey::Network(name) => write!(f, "the network of target {name}"),
             ResourceKey::Machine(part) => write!(f, "{part}"),
             ResourceKey::Command(argv) => write!(f, "command `{argv}`"),
         }
