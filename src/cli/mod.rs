@@ -12,6 +12,7 @@ pub mod init;
 mod judge;
 mod load;
 mod plan;
+mod proxy;
 mod recover;
 pub mod report;
 mod run;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, SchemaKind, Verb};
+use args::{Cli, ProxyVerb, SchemaKind, Verb};
 use exit::Exit;
 
 /// Does what the command line asks for.
@@ -52,6 +53,7 @@ fn run_verb(verb: Verb) -> Exit {
         Verb::Report(args) => report::report(&args),
         Verb::Judge(args) => judge::judge(&args),
         Verb::Compare(args) => compare::compare(&args),
+        Verb::Proxy(ProxyVerb::Serve(args)) => proxy::serve(&args),
         Verb::Doctor(args) => doctor::doctor(&args),
         Verb::Check(args) => {
             let checked = check::check(&args.paths, &args.vars);

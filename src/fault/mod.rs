@@ -10,8 +10,15 @@ mod process_pause;
 mod processes;
 #[cfg(test)]
 mod process_tests;
+mod proxy_bandwidth;
 mod proxy_down;
+mod proxy_http;
 mod proxy_latency;
+mod proxy_limit_data;
+mod proxy_packet_loss;
+mod proxy_reset;
+mod proxy_slicer;
+mod proxy_slow_close;
 mod proxy_timeout;
 
 use std::future::Future;
@@ -62,6 +69,13 @@ macro_rules! dispatch {
             FaultSpec::ProxyLatency($kind) => $call,
             FaultSpec::ProxyDown($kind) => $call,
             FaultSpec::ProxyTimeout($kind) => $call,
+            FaultSpec::ProxyBandwidth($kind) => $call,
+            FaultSpec::ProxySlowClose($kind) => $call,
+            FaultSpec::ProxyReset($kind) => $call,
+            FaultSpec::ProxySlicer($kind) => $call,
+            FaultSpec::ProxyLimitData($kind) => $call,
+            FaultSpec::ProxyPacketLoss($kind) => $call,
+            FaultSpec::ProxyHttp($kind) => $call,
             FaultSpec::CommandFault($kind) => $call,
         }
     };

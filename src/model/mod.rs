@@ -5,6 +5,8 @@ pub mod grpc;
 
 mod condition;
 mod container;
+mod data;
+mod http_rule;
 mod link;
 mod name;
 mod process;
@@ -13,7 +15,9 @@ mod time;
 
 pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Subject, Threshold};
 pub use container::ContainerId;
-pub use link::{LinkAddress, LinkRule, RuleId, RuleStatus};
+pub use data::{DataError, DataRate, DataSize};
+pub use http_rule::HttpRule;
+pub use link::{LinkAddress, LinkRule, RuleId, RuleStatus, Scope, Ways, retransmission, whole};
 pub use name::{Name, NameError, RunId};
 pub use process::{ProcessId, Signal, SignalError};
 pub use ratio::{Ratio, RatioError};

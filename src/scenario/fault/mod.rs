@@ -7,8 +7,15 @@ mod command;
 mod kind;
 mod process_kill;
 mod process_pause;
+mod proxy_bandwidth;
 mod proxy_down;
+mod proxy_http;
 mod proxy_latency;
+mod proxy_limit_data;
+mod proxy_packet_loss;
+mod proxy_reset;
+mod proxy_slicer;
+mod proxy_slow_close;
 mod proxy_timeout;
 
 use schemars::JsonSchema;
@@ -22,8 +29,15 @@ pub use command::CommandFault;
 pub use kind::{FieldProblem, Kind, Use};
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
+pub use proxy_bandwidth::ProxyBandwidth;
 pub use proxy_down::ProxyDown;
+pub use proxy_http::ProxyHttp;
 pub use proxy_latency::ProxyLatency;
+pub use proxy_limit_data::ProxyLimitData;
+pub use proxy_packet_loss::ProxyPacketLoss;
+pub use proxy_reset::ProxyReset;
+pub use proxy_slicer::ProxySlicer;
+pub use proxy_slow_close::ProxySlowClose;
 pub use proxy_timeout::ProxyTimeout;
 
 /// Makes, from the list of kinds: the enum of specifications, the keys of a fault entry, and the list of names.
@@ -130,6 +144,20 @@ catalogue! {
     ProxyDown = proxy_down as "proxy-down";
     /// Turns a link into a black hole: connections stand, nothing passes.
     ProxyTimeout = proxy_timeout as "proxy-timeout";
+    /// Limits what each connection of a link carries per second.
+    ProxyBandwidth = proxy_bandwidth as "proxy-bandwidth";
+    /// Delays the closing of a link's connections.
+    ProxySlowClose = proxy_slow_close as "proxy-slow-close";
+    /// Resets a link's connections.
+    ProxyReset = proxy_reset as "proxy-reset";
+    /// Cuts what passes a link into small pieces.
+    ProxySlicer = proxy_slicer as "proxy-slicer";
+    /// Closes a link's connections after so many bytes.
+    ProxyLimitData = proxy_limit_data as "proxy-limit-data";
+    /// Makes a link lossy: packets are lost and sent again.
+    ProxyPacketLoss = proxy_packet_loss as "proxy-packet-loss";
+    /// Bends requests and answers of plain HTTP/1.1 on a link.
+    ProxyHttp = proxy_http as "proxy-http";
     /// Runs a command, and another that takes it back; off unless `--allow-commands`.
     CommandFault = command as "command";
 }
