@@ -38,6 +38,9 @@ pub enum Verb {
     Judge(JudgeArgs),
     /// Compare runs with earlier ones: a gate against regressions that knows noise.
     Compare(CompareArgs),
+    /// Links that live on their own.
+    #[command(subcommand)]
+    Proxy(ProxyVerb),
     /// The catalogue of faults.
     Faults(FaultsArgs),
     /// A JSON Schema, made from the types.
@@ -81,6 +84,27 @@ pub enum Verb {
     /// The dead man's switch; spoken to through its standard input.
     #[command(hide = true)]
     Watchdog,
+}
+
+/// `simulacro proxy`
+#[derive(Debug, Subcommand)]
+pub enum ProxyVerb {
+    /// Serve links until a signal ends it, with a control API that Toxiproxy's clients speak.
+    Serve(ProxyServeArgs),
+}
+
+/// `simulacro proxy serve`
+#[derive(Debug, Args)]
+pub struct ProxyServeArgs {
+    /// Where the control API listens.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8474", env = "SIMULACRO_PROXY_LISTEN")]
+    pub listen: String,
+    /// Proxies to begin with: a list in Toxiproxy's JSON.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where every random choice comes from; drawn when absent.
+    #[arg(long, env = "SIMULACRO_SEED")]
+    pub seed: Option<u64>,
 }
 
 /// What every run takes.

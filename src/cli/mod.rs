@@ -13,6 +13,7 @@ pub mod init;
 mod judge;
 mod load;
 mod plan;
+mod proxy;
 mod recover;
 pub mod report;
 mod retry;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, SchemaKind, Verb};
+use args::{Cli, ProxyVerb, SchemaKind, Verb};
 use exit::Exit;
 
 /// Does what the command line asks for.
@@ -56,6 +57,7 @@ fn run_verb(verb: Verb) -> Exit {
         Verb::Report(args) => report::report(&args),
         Verb::Judge(args) => judge::judge(&args),
         Verb::Compare(args) => compare::compare(&args),
+        Verb::Proxy(ProxyVerb::Serve(args)) => proxy::serve(&args),
         Verb::Doctor(args) => doctor::doctor(&args),
         Verb::Check(args) => {
             let checked = check::check(&args.paths, &args.vars);

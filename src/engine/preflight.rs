@@ -50,7 +50,12 @@ async fn start(
         .scenario
         .proxies
         .iter()
-        .map(|(name, p)| LinkAddress { name: name.clone(), listen: p.listen.clone(), upstream: p.upstream.clone() })
+        .map(|(name, p)| LinkAddress {
+            name: name.clone(),
+            listen: p.listen.clone(),
+            upstream: p.upstream.clone(),
+            control: p.control.clone(),
+        })
         .collect();
     if !links.is_empty() {
         world.links.open(&links, plan.seed).await.map_err(|e| e.to_string())?;

@@ -35,8 +35,15 @@ mod process_signal;
 mod processes;
 #[cfg(test)]
 mod process_tests;
+mod proxy_bandwidth;
 mod proxy_down;
+mod proxy_http;
 mod proxy_latency;
+mod proxy_limit_data;
+mod proxy_packet_loss;
+mod proxy_reset;
+mod proxy_slicer;
+mod proxy_slow_close;
 mod proxy_timeout;
 
 use std::future::Future;
@@ -105,6 +112,13 @@ macro_rules! dispatch {
             FaultSpec::NetworkReorder($kind) => $call,
             FaultSpec::DnsFailure($kind) => $call,
             FaultSpec::DnsOverride($kind) => $call,
+            FaultSpec::ProxyBandwidth($kind) => $call,
+            FaultSpec::ProxySlowClose($kind) => $call,
+            FaultSpec::ProxyReset($kind) => $call,
+            FaultSpec::ProxySlicer($kind) => $call,
+            FaultSpec::ProxyLimitData($kind) => $call,
+            FaultSpec::ProxyPacketLoss($kind) => $call,
+            FaultSpec::ProxyHttp($kind) => $call,
             FaultSpec::CommandFault($kind) => $call,
             FaultSpec::ContainerKill($kind) => $call,
             FaultSpec::ContainerStop($kind) => $call,

@@ -30,8 +30,15 @@ mod network_reorder;
 mod process_kill;
 mod process_pause;
 mod process_signal;
+mod proxy_bandwidth;
 mod proxy_down;
+mod proxy_http;
 mod proxy_latency;
+mod proxy_limit_data;
+mod proxy_packet_loss;
+mod proxy_reset;
+mod proxy_slicer;
+mod proxy_slow_close;
 mod proxy_timeout;
 
 use schemars::JsonSchema;
@@ -68,8 +75,15 @@ pub use network_reorder::NetworkReorder;
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
 pub use process_signal::ProcessSignal;
+pub use proxy_bandwidth::ProxyBandwidth;
 pub use proxy_down::ProxyDown;
+pub use proxy_http::ProxyHttp;
 pub use proxy_latency::ProxyLatency;
+pub use proxy_limit_data::ProxyLimitData;
+pub use proxy_packet_loss::ProxyPacketLoss;
+pub use proxy_reset::ProxyReset;
+pub use proxy_slicer::ProxySlicer;
+pub use proxy_slow_close::ProxySlowClose;
 pub use proxy_timeout::ProxyTimeout;
 
 /// Makes, from the list of kinds: the enum of specifications, the keys of a fault entry, and the list of names.
@@ -213,6 +227,20 @@ catalogue! {
     DnsFailure = dns_failure as "dns-failure";
     /// Answers a target's questions for some names with other addresses.
     DnsOverride = dns_override as "dns-override";
+    /// Limits what each connection of a link carries per second.
+    ProxyBandwidth = proxy_bandwidth as "proxy-bandwidth";
+    /// Delays the closing of a link's connections.
+    ProxySlowClose = proxy_slow_close as "proxy-slow-close";
+    /// Resets a link's connections.
+    ProxyReset = proxy_reset as "proxy-reset";
+    /// Cuts what passes a link into small pieces.
+    ProxySlicer = proxy_slicer as "proxy-slicer";
+    /// Closes a link's connections after so many bytes.
+    ProxyLimitData = proxy_limit_data as "proxy-limit-data";
+    /// Makes a link lossy: packets are lost and sent again.
+    ProxyPacketLoss = proxy_packet_loss as "proxy-packet-loss";
+    /// Bends requests and answers of plain HTTP/1.1 on a link.
+    ProxyHttp = proxy_http as "proxy-http";
     /// Runs a command, and another that takes it back; off unless `--allow-commands`.
     CommandFault = command as "command";
     /// Kills a container: as a crash that its restart policy heals, or by the engine, so that it stays down.
