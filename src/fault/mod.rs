@@ -4,7 +4,13 @@
 //! back; it acts in `inject`, which cannot be called without a licence; it never undoes: the driver of its undo does.
 
 mod command;
+pub mod databases;
 mod link_rule;
+mod postgres_exhaust_connections;
+mod postgres_lock_table;
+mod postgres_promote;
+mod postgres_slow_queries;
+mod postgres_terminate_connections;
 mod process_kill;
 mod process_pause;
 mod processes;
@@ -13,6 +19,9 @@ mod process_tests;
 mod proxy_down;
 mod proxy_latency;
 mod proxy_timeout;
+mod redis_evict;
+mod redis_kill_clients;
+mod redis_pause;
 
 use std::future::Future;
 use std::path::Path;
@@ -62,6 +71,14 @@ macro_rules! dispatch {
             FaultSpec::ProxyLatency($kind) => $call,
             FaultSpec::ProxyDown($kind) => $call,
             FaultSpec::ProxyTimeout($kind) => $call,
+            FaultSpec::PostgresTerminateConnections($kind) => $call,
+            FaultSpec::PostgresExhaustConnections($kind) => $call,
+            FaultSpec::PostgresLockTable($kind) => $call,
+            FaultSpec::PostgresSlowQueries($kind) => $call,
+            FaultSpec::PostgresPromote($kind) => $call,
+            FaultSpec::RedisPause($kind) => $call,
+            FaultSpec::RedisEvict($kind) => $call,
+            FaultSpec::RedisKillClients($kind) => $call,
             FaultSpec::CommandFault($kind) => $call,
         }
     };

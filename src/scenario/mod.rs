@@ -14,6 +14,7 @@ pub mod bundle;
 
 pub mod backup;
 pub mod clickhouse;
+pub mod database;
 pub mod fault;
 pub mod grpc;
 pub mod guard;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::command::HostCommands;
+use super::database;
 use super::docker::NoEngine;
 use super::grpc::HostGrpc;
 use super::http::HostHttp;
@@ -27,6 +28,7 @@ pub fn connect(clock: Clock, backups: Arc<dyn Backups>, operator: Arc<dyn Operat
         services,
         links: Arc::new(HostLinks::new(program.clone())),
         containers: Arc::new(NoEngine),
+        databases: database::connect(secrets.clone()),
         commands: Arc::new(HostCommands::new(program.clone(), secrets.clone())),
         http: Arc::new(HostHttp::new(secrets.clone())),
         grpc: Arc::new(HostGrpc::new(secrets)),

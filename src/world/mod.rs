@@ -6,6 +6,7 @@
 mod error;
 pub mod backups;
 pub mod command;
+pub mod database;
 pub mod docker;
 pub mod grpc;
 pub mod host;
@@ -22,11 +23,13 @@ pub mod workers;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::safety::{Reverted, Standing, Undo};
+use crate::safety::{Failover, Reverted, Standing, Undo};
 use crate::scenario::Target;
+use crate::scenario::target::{AfterFailover, PostgresTarget, RedisTarget};
 
 pub use backups::Backups;
 pub use command::Commands;
+pub use database::{Databases, Start};
 pub use docker::Containers;
 pub use error::DriverError;
 pub use grpc::Grpc;
@@ -50,6 +53,8 @@ pub struct World {
     pub links: Arc<dyn Links>,
     /// Containers of an engine.
     pub containers: Arc<dyn Containers>,
+    /// Database servers.
+    pub databases: Arc<dyn Databases>,
     /// Commands that the scenario names.
     pub commands: Arc<dyn Commands>,
     /// HTTP and TCP from the client's side.
@@ -74,6 +79,31 @@ impl World {
             Undo::Process(undo) => self.processes.revert(undo).await,
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
+            Undo::Database(undo) => self.databases.revert(undo).await,
+        }
+    }
+
+    /// Whether an undo may start what a fault stopped: never beside a peer that was promoted meanwhile.
+    ///
+    /// # Errors
+    /// When the peer was promoted and the scenario does not say that the old primary stays down, or when the peer
+    /// cannot be asked: then nothing is started.
+    pub async fn may_start(&self, failover: &Failover) -> Result<Start, DriverError> {
+        let peer = crate::scenario::database::node(&failover.peer);
+        let promoted = self.databases.is_primary(&failover.peer).await.map_err(|e| {
+            DriverError::Failed(format!("not started: whether its peer {peer} was promoted cannot be seen: {e}"))
+        })?;
+        match (promoted, failover.after) {
+            (false, _) => Ok(Start::Yes),
+            (true, Some(AfterFailover::LeaveDown)) => Ok(Start::LeaveDown),
+            (true, Some(AfterFailover::Rejoin)) => Err(DriverError::Refused(format!(
+                "not started: its peer {peer} was promoted; make it a standby of {peer} (pg_rewind or pg_basebackup), then \
+                 start it"
+            ))),
+            (true, None) => Err(DriverError::Refused(format!(
+                "not started: its peer {peer} was promoted, and two primaries would part ways; say what becomes of it \
+                 with `after_failover: leave_down` or `rejoin`"
+            ))),
         }
     }
 
@@ -88,6 +118,9 @@ impl World {
         match target {
             Target::Process(selector) => self.processes.resolve(selector).await.map(words),
             Target::Container(selector) => self.containers.resolve(selector).await.map(words),
+            Target::Postgres(PostgresTarget { url, .. }) | Target::Redis(RedisTarget { url }) => {
+                self.databases.meant(url).await.map(|one| vec![one])
+            }
         }
     }
 
@@ -100,6 +133,7 @@ impl World {
             Undo::Process(undo) => self.processes.standing(undo).await,
             Undo::Link(undo) => self.links.standing(undo).await,
             Undo::Command(undo) => self.commands.standing(undo).await,
+            Undo::Database(undo) => self.databases.standing(undo).await,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! older version must stay readable (golden files in `tests/golden/`). New fields get a default.
 
 mod command;
+mod database;
 mod link;
 mod process;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use command::CommandUndo;
+pub use database::{DatabaseUndo, Failover, Held, PostgresServer, PostgresSession};
 pub use link::LinkUndo;
 pub use process::ProcessUndo;
 
@@ -81,6 +83,8 @@ families! {
     Link(LinkUndo);
     /// A command that the scenario gave as the inverse.
     Command(CommandUndo);
+    /// Something on a database server.
+    Database(DatabaseUndo);
 }
 
 /// What an undo found and did. Made by drivers only.

@@ -5,11 +5,19 @@
 
 mod command;
 mod kind;
+mod postgres_exhaust_connections;
+mod postgres_lock_table;
+mod postgres_promote;
+mod postgres_slow_queries;
+mod postgres_terminate_connections;
 mod process_kill;
 mod process_pause;
 mod proxy_down;
 mod proxy_latency;
 mod proxy_timeout;
+mod redis_evict;
+mod redis_kill_clients;
+mod redis_pause;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,11 +28,19 @@ use crate::model::{HumanDuration, Name};
 
 pub use command::CommandFault;
 pub use kind::{FieldProblem, Kind, Use};
+pub use postgres_exhaust_connections::PostgresExhaustConnections;
+pub use postgres_lock_table::{LockMode, PostgresLockTable};
+pub use postgres_promote::PostgresPromote;
+pub use postgres_slow_queries::PostgresSlowQueries;
+pub use postgres_terminate_connections::PostgresTerminateConnections;
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
 pub use proxy_down::ProxyDown;
 pub use proxy_latency::ProxyLatency;
 pub use proxy_timeout::ProxyTimeout;
+pub use redis_evict::RedisEvict;
+pub use redis_kill_clients::RedisKillClients;
+pub use redis_pause::{PausedCommands, RedisPause};
 
 /// Makes, from the list of kinds: the enum of specifications, the keys of a fault entry, and the list of names.
 macro_rules! catalogue {
@@ -130,6 +146,22 @@ catalogue! {
     ProxyDown = proxy_down as "proxy-down";
     /// Turns a link into a black hole: connections stand, nothing passes.
     ProxyTimeout = proxy_timeout as "proxy-timeout";
+    /// Ends the sessions of a PostgreSQL database.
+    PostgresTerminateConnections = postgres_terminate_connections as "postgres-terminate-connections";
+    /// Takes all connections that a PostgreSQL server has left.
+    PostgresExhaustConnections = postgres_exhaust_connections as "postgres-exhaust-connections";
+    /// Locks a table of a PostgreSQL database.
+    PostgresLockTable = postgres_lock_table as "postgres-lock-table";
+    /// Holds a table of a PostgreSQL database for a moment, again and again.
+    PostgresSlowQueries = postgres_slow_queries as "postgres-slow-queries";
+    /// Promotes a PostgreSQL standby.
+    PostgresPromote = postgres_promote as "postgres-promote";
+    /// Suspends the commands of Redis clients.
+    RedisPause = redis_pause as "redis-pause";
+    /// Deletes keys of a Redis server.
+    RedisEvict = redis_evict as "redis-evict";
+    /// Closes the connections of Redis clients.
+    RedisKillClients = redis_kill_clients as "redis-kill-clients";
     /// Runs a command, and another that takes it back; off unless `--allow-commands`.
     CommandFault = command as "command";
 }

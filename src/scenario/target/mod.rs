@@ -1,12 +1,14 @@
 //! `targets:`: what faults are aimed at.
 
 mod container;
+mod database;
 mod process;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use container::ContainerSelector;
+pub use database::{AfterFailover, PostgresTarget, RedisTarget};
 pub use process::{ForeignProcess, ProcessSelector};
 
 /// What a fault is aimed at. Resolved when the fault begins; the plan binds the selector and the count.
@@ -17,6 +19,10 @@ pub enum Target {
     Process(ProcessSelector),
     /// Containers of an engine: Docker, or Podman by its Docker socket.
     Container(ContainerSelector),
+    /// A PostgreSQL server.
+    Postgres(PostgresTarget),
+    /// A Redis server.
+    Redis(RedisTarget),
 }
 
 impl Target {
@@ -25,6 +31,8 @@ impl Target {
         match self {
             Target::Process(_) => "process",
             Target::Container(_) => "container",
+            Target::Postgres(_) => "postgres",
+            Target::Redis(_) => "redis",
         }
     }
 }

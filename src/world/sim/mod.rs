@@ -7,6 +7,7 @@
 mod clients;
 mod containers;
 mod crash;
+mod databases;
 mod drivers;
 mod effects;
 mod state;
@@ -63,6 +64,7 @@ impl Sim {
             services: driver.clone(),
             links: driver.clone(),
             containers: driver.clone(),
+            databases: driver.clone(),
             commands: driver.clone(),
             http: driver.clone(),
             grpc: driver.clone(),
