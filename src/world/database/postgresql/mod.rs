@@ -52,7 +52,7 @@ struct Facts {
     version: String,
     server: PostgresServer,
     standby: bool,
-    superuser: bool,
+
     sees_all: bool,
     signals: bool,
     user: String,
@@ -139,7 +139,7 @@ impl Postgres {
             version: row.get(0),
             server: PostgresServer { system: row.get(1), started: row.get(2) },
             standby: row.get(3),
-            superuser,
+
             sees_all: superuser || row.get(5),
             signals: superuser || row.get(6),
             user: row.get(7),
