@@ -29,6 +29,12 @@ mod network_loss;
 mod network_partition;
 mod network_reorder;
 mod networks;
+pub mod databases;
+mod postgres_exhaust_connections;
+mod postgres_lock_table;
+mod postgres_promote;
+mod postgres_slow_queries;
+mod postgres_terminate_connections;
 mod process_kill;
 mod process_pause;
 mod process_signal;
@@ -45,6 +51,9 @@ mod proxy_reset;
 mod proxy_slicer;
 mod proxy_slow_close;
 mod proxy_timeout;
+mod redis_evict;
+mod redis_kill_clients;
+mod redis_pause;
 
 use std::future::Future;
 use std::path::Path;
@@ -119,6 +128,14 @@ macro_rules! dispatch {
             FaultSpec::ProxyLimitData($kind) => $call,
             FaultSpec::ProxyPacketLoss($kind) => $call,
             FaultSpec::ProxyHttp($kind) => $call,
+            FaultSpec::PostgresTerminateConnections($kind) => $call,
+            FaultSpec::PostgresExhaustConnections($kind) => $call,
+            FaultSpec::PostgresLockTable($kind) => $call,
+            FaultSpec::PostgresSlowQueries($kind) => $call,
+            FaultSpec::PostgresPromote($kind) => $call,
+            FaultSpec::RedisPause($kind) => $call,
+            FaultSpec::RedisEvict($kind) => $call,
+            FaultSpec::RedisKillClients($kind) => $call,
             FaultSpec::CommandFault($kind) => $call,
             FaultSpec::ContainerKill($kind) => $call,
             FaultSpec::ContainerStop($kind) => $call,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::command::HostCommands;
+use super::database;
 use super::docker;
 use super::grpc::HostGrpc;
 use super::http::HostHttp;
@@ -31,6 +32,7 @@ pub fn connect(clock: Clock, backups: Arc<dyn Backups>, operator: Arc<dyn Operat
         links: Arc::new(HostLinks::new(program.clone())),
         containers: docker::connect(),
         networks: Arc::new(HostNetworks::new(program.clone())),
+        databases: database::connect(secrets.clone()),
         commands: Arc::new(HostCommands::new(program.clone(), secrets.clone())),
         http: Arc::new(HostHttp::new(secrets.clone())),
         grpc: Arc::new(HostGrpc::new(secrets)),

@@ -5,6 +5,7 @@
 
 mod command;
 mod container;
+mod database;
 mod link;
 mod machine;
 mod network;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use command::CommandUndo;
 pub use container::{ContainerEffect, ContainerUndo};
+pub use database::{DatabaseUndo, Failover, Held, PostgresServer, PostgresSession};
 pub use link::LinkUndo;
 pub use machine::{FileUndo, MachineUndo};
 pub use network::{NetworkTrace, NetworkUndo};
@@ -100,6 +102,8 @@ families! {
     Container(ContainerUndo);
     /// Something in a network namespace.
     Network(NetworkUndo);
+    /// Something on a database server.
+    Database(DatabaseUndo);
 }
 
 /// What an undo found and did. Made by drivers only.

@@ -27,6 +27,11 @@ mod network_latency;
 mod network_loss;
 mod network_partition;
 mod network_reorder;
+mod postgres_exhaust_connections;
+mod postgres_lock_table;
+mod postgres_promote;
+mod postgres_slow_queries;
+mod postgres_terminate_connections;
 mod process_kill;
 mod process_pause;
 mod process_signal;
@@ -40,6 +45,9 @@ mod proxy_reset;
 mod proxy_slicer;
 mod proxy_slow_close;
 mod proxy_timeout;
+mod redis_evict;
+mod redis_kill_clients;
+mod redis_pause;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -72,6 +80,11 @@ pub use network_latency::NetworkLatency;
 pub use network_loss::NetworkLoss;
 pub use network_partition::{NetworkPartition, Refusal};
 pub use network_reorder::NetworkReorder;
+pub use postgres_exhaust_connections::PostgresExhaustConnections;
+pub use postgres_lock_table::{LockMode, PostgresLockTable};
+pub use postgres_promote::PostgresPromote;
+pub use postgres_slow_queries::PostgresSlowQueries;
+pub use postgres_terminate_connections::PostgresTerminateConnections;
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
 pub use process_signal::ProcessSignal;
@@ -85,6 +98,9 @@ pub use proxy_reset::ProxyReset;
 pub use proxy_slicer::ProxySlicer;
 pub use proxy_slow_close::ProxySlowClose;
 pub use proxy_timeout::ProxyTimeout;
+pub use redis_evict::RedisEvict;
+pub use redis_kill_clients::RedisKillClients;
+pub use redis_pause::{PausedCommands, RedisPause};
 
 /// Makes, from the list of kinds: the enum of specifications, the keys of a fault entry, and the list of names.
 macro_rules! catalogue {
@@ -241,6 +257,22 @@ catalogue! {
     ProxyPacketLoss = proxy_packet_loss as "proxy-packet-loss";
     /// Bends requests and answers of plain HTTP/1.1 on a link.
     ProxyHttp = proxy_http as "proxy-http";
+    /// Ends the sessions of a PostgreSQL database.
+    PostgresTerminateConnections = postgres_terminate_connections as "postgres-terminate-connections";
+    /// Takes all connections that a PostgreSQL server has left.
+    PostgresExhaustConnections = postgres_exhaust_connections as "postgres-exhaust-connections";
+    /// Locks a table of a PostgreSQL database.
+    PostgresLockTable = postgres_lock_table as "postgres-lock-table";
+    /// Holds a table of a PostgreSQL database for a moment, again and again.
+    PostgresSlowQueries = postgres_slow_queries as "postgres-slow-queries";
+    /// Promotes a PostgreSQL standby.
+    PostgresPromote = postgres_promote as "postgres-promote";
+    /// Suspends the commands of Redis clients.
+    RedisPause = redis_pause as "redis-pause";
+    /// Deletes keys of a Redis server.
+    RedisEvict = redis_evict as "redis-evict";
+    /// Closes the connections of Redis clients.
+    RedisKillClients = redis_kill_clients as "redis-kill-clients";
     /// Runs a command, and another that takes it back; off unless `--allow-commands`.
     CommandFault = command as "command";
     /// Kills a container: as a crash that its restart policy heals, or by the engine, so that it stays down.

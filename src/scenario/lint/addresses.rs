@@ -82,17 +82,20 @@ fn requests(lint: &mut Lint<'_>) {
     }
     if let Some(ledger) = &scenario.ledger {
         let (way, write) = match &ledger.write {
-            LedgerWrite::Http(write) => ("http", &write.url),
-            LedgerWrite::Grpc(write) => ("grpc", &write.url),
-            LedgerWrite::ClickHouse(write) => ("clickhouse", &write.url),
+            LedgerWrite::Http(write) => ("http", Some(write.url.as_str())),
+            LedgerWrite::Grpc(write) => ("grpc", Some(write.url.as_str())),
+            LedgerWrite::ClickHouse(write) => ("clickhouse", Some(write.url.as_str())),
+            // Addresses of databases have a rule of their own.
+            LedgerWrite::Postgres(_) | LedgerWrite::Redis(_) => ("", None),
         };
-        url(lint, format!("ledger.write.{way}.url"), Some(write));
-        let way = match &ledger.read {
-            LedgerRead::Http(_) => "http",
-            LedgerRead::Grpc(_) => "grpc",
-            LedgerRead::ClickHouse(_) => "clickhouse",
+        url(lint, format!("ledger.write.{way}.url"), write);
+        let (way, read) = match &ledger.read {
+            LedgerRead::Http(_) => ("http", Some(ledger.read.url())),
+            LedgerRead::Grpc(_) => ("grpc", Some(ledger.read.url())),
+            LedgerRead::ClickHouse(_) => ("clickhouse", Some(ledger.read.url())),
+            LedgerRead::Postgres(_) | LedgerRead::Redis(_) => ("", None),
         };
-        url(lint, format!("ledger.read.{way}.url"), Some(ledger.read.url()));
+        url(lint, format!("ledger.read.{way}.url"), read);
     }
 }
 

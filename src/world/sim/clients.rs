@@ -28,7 +28,7 @@ fn failure(class: FailureClass, detail: &str, sent: bool) -> ExchangeFailure {
 
 impl Sim {
     /// Goes the way of a request to `address` and back; fails as a client would see it fail.
-    async fn travel(&self, clock: Clock, address: &str, limit: Duration) -> Result<(), ExchangeFailure> {
+    pub(super) async fn travel(&self, clock: Clock, address: &str, limit: Duration) -> Result<(), ExchangeFailure> {
         let deadline = Instant::now() + limit;
         let timeout = || failure(FailureClass::Timeout, "no answer in time", true);
         loop {

@@ -7,6 +7,7 @@
 mod clients;
 mod containers;
 mod crash;
+mod databases;
 mod drivers;
 mod effects;
 mod machine;
@@ -66,6 +67,7 @@ impl Sim {
             links: driver.clone(),
             containers: driver.clone(),
             networks: driver.clone(),
+            databases: driver.clone(),
             commands: driver.clone(),
             machine: driver.clone(),
             http: driver.clone(),
