@@ -81,8 +81,8 @@ fn a_whole_drill_sees_every_fault_and_ends_clean() {
     let output = home.run(&["run", file.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{said}");
-    for fault in &home.result().timeline.faults {
-        assert!(fault.inject.is_some() && fault.undone.is_some() && fault.lost.is_none(), "{fault:?}");
+    for fault in &home.result().faults {
+        assert!(fault.t_inject.is_some() && fault.t_undo.is_some() && fault.t_lost.is_none(), "{fault:?}");
     }
     home.wait_until_quiet();
     assert_sound(&home);
