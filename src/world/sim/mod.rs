@@ -10,6 +10,7 @@ mod crash;
 mod drivers;
 mod effects;
 mod machine;
+mod networks;
 mod state;
 mod store;
 mod workers;
@@ -64,6 +65,7 @@ impl Sim {
             services: driver.clone(),
             links: driver.clone(),
             containers: driver.clone(),
+            networks: driver.clone(),
             commands: driver.clone(),
             machine: driver.clone(),
             http: driver.clone(),
