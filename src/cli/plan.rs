@@ -125,7 +125,10 @@ fn words(plan: &Plan, live: &Live) -> String {
         lines.push(format!("starts service {name}: {}", service.command.join(" ")));
     }
     for (name, proxy) in &scenario.proxies {
-        lines.push(format!("opens link {name}: {} -> {}", proxy.listen, proxy.upstream));
+        lines.push(match &proxy.control {
+            Some(control) => format!("uses link {name} of the proxy at {control}"),
+            None => format!("opens link {name}: {} -> {}", proxy.listen, proxy.upstream),
+        });
     }
     for load in &scenario.load {
         let model = plan.profiles.get(&load.name).and_then(|p| p.executor()).map_or("", |e| e.key());

@@ -100,7 +100,13 @@ impl Limits {
         let before = in_time(self.look(fault)).await?;
         self.check(&before)?;
         self.check_ready(fault, &before, index, &turn).await?;
-        let context = FaultContext { run: &plan.run, name: &fault.name, scenario: &plan.scenario, dir: &plan.dir };
+        let context = FaultContext {
+            run: &plan.run,
+            name: &fault.name,
+            scenario: &plan.scenario,
+            dir: &plan.dir,
+            seed: plan.seed,
+        };
         let undo = in_time(async { fault.spec.prepare(&self.world, context).await.map_err(|e| e.to_string()) }).await?;
         let after = in_time(self.look(fault)).await?;
         self.check(&after)?;

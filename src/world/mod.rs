@@ -11,6 +11,8 @@ pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod links;
+pub mod machine;
+pub mod network;
 pub mod operator;
 pub mod process;
 pub mod secrets;
@@ -22,7 +24,7 @@ pub mod workers;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::model::Member;
+use crate::model::{Member, Readiness};
 use crate::safety::{Reverted, Standing, Undo};
 use crate::scenario::Target;
 
@@ -33,6 +35,8 @@ pub use error::DriverError;
 pub use grpc::Grpc;
 pub use http::Http;
 pub use links::Links;
+pub use machine::Machine;
+pub use network::Networks;
 pub use operator::Operator;
 pub use process::Processes;
 pub use services::Services;
@@ -51,8 +55,12 @@ pub struct World {
     pub links: Arc<dyn Links>,
     /// Containers of an engine.
     pub containers: Arc<dyn Containers>,
+    /// Networks: rules, shapers and queues in network namespaces.
+    pub networks: Arc<dyn Networks>,
     /// Commands that the scenario names.
     pub commands: Arc<dyn Commands>,
+    /// The machine that the drill runs on.
+    pub machine: Arc<dyn Machine>,
     /// HTTP and TCP from the client's side.
     pub http: Arc<dyn Http>,
     /// gRPC from the client's side.
@@ -75,6 +83,9 @@ impl World {
             Undo::Process(undo) => self.processes.revert(undo).await,
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
+            Undo::Machine(undo) => self.machine.revert(undo).await,
+            Undo::Container(undo) => self.containers.revert(undo).await,
+            Undo::Network(undo) => self.networks.revert(undo).await,
         }
     }
 
@@ -87,6 +98,7 @@ impl World {
         match target {
             Target::Process(selector) => self.processes.look(selector).await,
             Target::Container(selector) => self.containers.look(selector).await,
+            Target::Host(_) => Ok(vec![this_machine()]),
         }
     }
 
@@ -99,6 +111,23 @@ impl World {
             Undo::Process(undo) => self.processes.standing(undo).await,
             Undo::Link(undo) => self.links.standing(undo).await,
             Undo::Command(undo) => self.commands.standing(undo).await,
+            Undo::Machine(undo) => self.machine.standing(undo).await,
+            Undo::Container(undo) => self.containers.standing(undo).await,
+            Undo::Network(undo) => self.networks.standing(undo).await,
         }
+    }
+}
+
+/// The machine that the drill runs on, as a member of a target.
+fn this_machine() -> Member {
+    let host = crate::safety::Place::here().host;
+    Member {
+        shown: format!("this machine, {host}"),
+        identity: host.clone(),
+        name: host,
+        owner: String::new(),
+        labels: std::collections::BTreeMap::new(),
+        readiness: Readiness::Ready,
+        own: false,
     }
 }

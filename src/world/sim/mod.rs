@@ -9,6 +9,8 @@ mod containers;
 mod crash;
 mod drivers;
 mod effects;
+mod machine;
+mod networks;
 mod state;
 mod store;
 mod workers;
@@ -63,7 +65,9 @@ impl Sim {
             services: driver.clone(),
             links: driver.clone(),
             containers: driver.clone(),
+            networks: driver.clone(),
             commands: driver.clone(),
+            machine: driver.clone(),
             http: driver.clone(),
             grpc: driver.clone(),
             workers: driver.clone(),
