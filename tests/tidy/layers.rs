@@ -22,6 +22,7 @@ const FENCED: &[(&str, &[&str], &str)] = &[
     ("rusqlite", &["src/backup/", "src/demo/"], "the database of the demo and of the backup proof"),
     ("axum", &["src/demo/"], "the demo's service is the only server with a framework"),
     ("prost_reflect", &["src/model/grpc/"], "whoever calls by gRPC knows methods and JSON, not descriptors"),
+    ("nfq", &["src/world/network/"], "the queue in user space is one process's own"),
     ("clap", &["src/cli/", "src/demo/"], "the command line is parsed at the top only"),
 ];
 
