@@ -57,6 +57,32 @@ pub fn arrive(from: &Side, to: &Side, port: u16, count: u64) -> u64 {
     receiver.join().unwrap()
 }
 
+/// The numbers of datagrams in the order in which they arrive, sent a millisecond apart.
+pub fn sequence(from: &Side, to: &Side, port: u16, count: u64) -> Vec<u64> {
+    let address = SocketAddr::from((to.address, port));
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let receiver = to.run(move || {
+        let socket = UdpSocket::bind(address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        ready.send(()).unwrap();
+        let (mut buffer, mut order) = ([0; 8], Vec::new());
+        while socket.recv(&mut buffer).is_ok() {
+            order.push(u64::from_be_bytes(buffer));
+        }
+        order
+    });
+    is_ready.recv().unwrap();
+    let sender = from.run(move || {
+        let socket = UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        for n in 0..count {
+            let _ = socket.send_to(&n.to_be_bytes(), address);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    sender.join().unwrap();
+    receiver.join().unwrap()
+}
+
 /// Round trips over UDP from one side to an echo on the other, in milliseconds, sorted.
 pub fn round_trips(from: &Side, to: &Side, port: u16, count: usize) -> Vec<f64> {
     let address = SocketAddr::from((to.address, port));
