@@ -40,6 +40,12 @@ async fn spaces(world: &World, context: FaultContext<'_>, target: &Name) -> Resu
             found.push(world.networks.own().await?);
             1
         }
+        Some(other) => {
+            return Err(DriverError::Refused(format!(
+                "fault {name}: target {target} is a {}, which has no network of its own here: aim at its container",
+                other.sort()
+            )));
+        }
     };
     let limit = scenario.guard.max_targets;
     if means > limit as usize {

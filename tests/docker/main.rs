@@ -5,5 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod faults;
 mod find;
+mod stage;
+mod strangers;
 mod support;

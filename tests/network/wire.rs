@@ -126,6 +126,10 @@ pub fn median(sorted: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
+pub fn quarter(sorted: &[f64]) -> f64 {
+    sorted[sorted.len() / 4]
+}
+
 /// Bytes in a second over one TCP connection, payload only, measured where they arrive, after half a second.
 pub fn throughput(from: &Side, to: &Side, port: u16, lasting: Duration) -> f64 {
     let address = SocketAddr::from((to.address, port));

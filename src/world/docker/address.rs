@@ -100,8 +100,8 @@ fn parse(text: &str, whence: &str) -> Result<Address, DriverError> {
     )))
 }
 
-/// The usual sockets in order: Docker's, a rootless Docker's, a rootless Podman's, Podman's. None there: Docker's, whose
-/// absence then is what is told.
+/// The usual sockets in order: Docker's, a rootless Docker's, a rootless Podman's, Podman's. None there: Docker's,
+/// whose absence then is what is told.
 fn usual(runtime: Option<PathBuf>, there: impl Fn(&Path) -> bool) -> PathBuf {
     let docker = PathBuf::from("/var/run/docker.sock");
     let own = |name: &str| runtime.as_ref().map(|dir| dir.join(name));

@@ -10,6 +10,7 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::time::timeout;
 
 use super::address::Address;
+use super::view::EngineView;
 use crate::model::ContainerId;
 use crate::world::DriverError;
 
@@ -63,6 +64,35 @@ async fn agree(address: &Address) -> Result<Docker, DriverError> {
 }
 
 impl Engine {
+    /// What the engine calls itself. Empty for Podman, which makes up a new id for every answer.
+    pub(super) async fn id(&self) -> Result<String, DriverError> {
+        if self.is_podman().await? {
+            return Ok(String::new());
+        }
+        let info = self.call("what it is", self.docker.info()).await?;
+        Ok(info.id.unwrap_or_default())
+    }
+
+    async fn is_podman(&self) -> Result<bool, DriverError> {
+        let told = self.call("its version", self.docker.version()).await?;
+        Ok(told.components.iter().flatten().any(|c| c.name.contains("Podman")))
+    }
+
+    /// What it tells of itself.
+    pub(super) async fn about(&self) -> Result<EngineView, DriverError> {
+        let told = self.call("its version", self.docker.version()).await?;
+        let info = self.call("what it is", self.docker.info()).await?;
+        let podman = told.components.iter().flatten().any(|c| c.name.contains("Podman"));
+        let interface = self.docker.client_version();
+        Ok(EngineView {
+            address: self.address.to_string(),
+            version: format!("{} {}", if podman { "Podman" } else { "Docker" }, told.version.unwrap_or_default()),
+            interface: format!("{}.{}", interface.major_version, interface.minor_version),
+            cgroups: info.cgroup_version.map_or_else(|| "unknown".into(), |v| format!("v{v}")),
+            storage: info.driver.unwrap_or_default(),
+        })
+    }
+
     /// One call, bounded; `what` says for messages what was asked.
     pub(super) async fn call<T>(
         &self,

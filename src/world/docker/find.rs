@@ -1,10 +1,13 @@
 //! From a selector to containers.
 
-use bollard::models::ContainerSummary;
+use std::collections::BTreeMap;
+
+use bollard::models::{ContainerInspectResponse, ContainerSummary, HealthStatusEnum as Health};
 use bollard::query_parameters::ListContainersOptions;
 
 use super::engine::Engine;
-use crate::model::ContainerId;
+use super::view::{Life, view};
+use crate::model::{ContainerId, Member, Readiness};
 use crate::scenario::target::ContainerSelector;
 use crate::world::DriverError;
 
@@ -36,6 +39,29 @@ pub(super) async fn find(engine: &Engine, selector: &ContainerSelector) -> Resul
     let mut found: Vec<ContainerId> = everything.iter().filter(fits).filter_map(|c| identity(engine, c)).collect();
     found.sort_by(|a, b| a.name.cmp(&b.name));
     if found.is_empty() { Err(missing(engine, selector, &everything)) } else { Ok(found) }
+}
+
+/// What guards and plans ask of a container.
+pub(super) fn member(container: ContainerId, told: &ContainerInspectResponse) -> Member {
+    let labels: BTreeMap<String, String> =
+        told.config.as_ref().and_then(|c| c.labels.clone()).unwrap_or_default().into_iter().collect();
+    let health = told.state.as_ref().and_then(|s| s.health.as_ref()?.status);
+    let readiness = match (view(told).life, health) {
+        (Life::Running, None | Some(Health::EMPTY | Health::NONE | Health::HEALTHY)) => Readiness::Ready,
+        (Life::Running, Some(health)) => Readiness::NotReady(health.to_string()),
+        (Life::Paused, _) => Readiness::NotReady("paused".into()),
+        (Life::Restarting, _) => Readiness::NotReady("restarting".into()),
+        (Life::Down, _) => Readiness::NotReady("down".into()),
+    };
+    Member {
+        shown: container.to_string(),
+        identity: container.id,
+        name: container.name,
+        owner: labels.get(PROJECT).cloned().unwrap_or_default(),
+        labels,
+        readiness,
+        own: false,
+    }
 }
 
 fn labels(selector: &ContainerSelector) -> Vec<(&str, &str)> {

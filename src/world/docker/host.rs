@@ -4,8 +4,10 @@ use async_trait::async_trait;
 use bollard::models::ContainerInspectResponse;
 
 use super::engine::{Engine, Engines};
-use super::{Containers, find, inside};
-use crate::model::{ContainerId, ProcessId};
+use super::{ContainerAct, ContainerOrder, ContainerView, Containers, EngineView, view::view};
+use super::{act, find, inside, network, revert};
+use crate::model::{ContainerId, Endpoint, Member, ProcessId};
+use crate::safety::{ContainerUndo, Licence, Reverted, Standing};
 use crate::scenario::target::ContainerSelector;
 use crate::world::DriverError;
 
@@ -29,10 +31,55 @@ impl Containers for HostContainers {
         find::find(&engine, selector).await
     }
 
+    async fn look(&self, selector: &ContainerSelector) -> Result<Vec<Member>, DriverError> {
+        let engine = self.engines.reach(selector.engine.as_deref()).await?;
+        let mut members = Vec::new();
+        for container in find::find(&engine, selector).await? {
+            let told = inspect(&engine, &container).await?;
+            members.push(find::member(container, &told));
+        }
+        Ok(members)
+    }
+
     async fn init(&self, container: &ContainerId) -> Result<ProcessId, DriverError> {
         let engine = self.engines.of(container).await?;
         let told = inspect(&engine, container).await?;
         inside::init(&engine, container, &told)
+    }
+
+    async fn view(&self, container: &ContainerId) -> Result<ContainerView, DriverError> {
+        let engine = self.engines.of(container).await?;
+        let told = inspect(&engine, container).await?;
+        Ok(ContainerView { engine_id: engine.id().await?, ..view(&told) })
+    }
+
+    async fn address_returns(&self, container: &ContainerId, place: &Endpoint) -> Result<bool, DriverError> {
+        let engine = self.engines.of(container).await?;
+        network::address_returns(&engine, &container.id, place).await
+    }
+
+    async fn harm(&self, undo: &ContainerUndo, act: ContainerAct, _licence: Licence<'_>) -> Result<(), DriverError> {
+        let engine = self.engines.of(&undo.container).await?;
+        act::act(&engine, undo, act).await
+    }
+
+    async fn order(&self, container: &ContainerId, order: ContainerOrder<'_>) -> Result<String, DriverError> {
+        let engine = self.engines.of(container).await?;
+        revert::order(&engine, container, order).await
+    }
+
+    async fn revert(&self, undo: &ContainerUndo) -> Result<Reverted, DriverError> {
+        let engine = self.engines.of(&undo.container).await?;
+        revert::revert(&engine, undo).await
+    }
+
+    async fn standing(&self, undo: &ContainerUndo) -> Result<Standing, DriverError> {
+        let engine = self.engines.of(&undo.container).await?;
+        revert::standing(&engine, undo).await
+    }
+
+    async fn about(&self) -> Result<EngineView, DriverError> {
+        self.engines.reach(None).await?.about().await
     }
 }
 

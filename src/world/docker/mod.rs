@@ -4,6 +4,8 @@
 //! never touched. Only this folder knows the engine's interface (bollard).
 
 #[cfg(feature = "docker")]
+mod act;
+#[cfg(feature = "docker")]
 mod address;
 #[cfg(feature = "docker")]
 mod engine;
@@ -13,19 +15,24 @@ mod find;
 mod host;
 #[cfg(feature = "docker")]
 mod inside;
+#[cfg(feature = "docker")]
+mod network;
+#[cfg(feature = "docker")]
+mod revert;
+mod view;
 
 use std::sync::Arc;
-
-use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
 use super::DriverError;
-use crate::model::{ContainerId, Member, ProcessId, Readiness};
+use crate::model::{ContainerId, Endpoint, Member, ProcessId};
+use crate::safety::{ContainerUndo, Licence, Reverted, Standing};
 use crate::scenario::target::ContainerSelector;
 
 #[cfg(feature = "docker")]
 pub use host::HostContainers;
+pub use view::{ContainerAct, ContainerOrder, ContainerView, EngineView, Life};
 
 /// The driver of this build.
 pub fn connect() -> Arc<dyn Containers> {
@@ -42,25 +49,23 @@ pub trait Containers: Send + Sync {
     async fn resolve(&self, selector: &ContainerSelector) -> Result<Vec<ContainerId>, DriverError>;
     /// The same containers with what guards and plans ask of them: labels, and whether each runs and is healthy.
     /// `identity` is the engine's id; what carries the labels of Compose is looked up by them for `guard.keep_ready`.
-    async fn look(&self, selector: &ContainerSelector) -> Result<Vec<Member>, DriverError> {
-        let found = self.resolve(selector).await?;
-        Ok(found.into_iter().map(unlooked).collect())
-    }
+    async fn look(&self, selector: &ContainerSelector) -> Result<Vec<Member>, DriverError>;
     /// The process that is pid 1 inside of it, as this host sees it: the way to its namespaces.
     async fn init(&self, container: &ContainerId) -> Result<ProcessId, DriverError>;
-}
-
-/// A container of which a driver tells no more than its id. Guards that ask for more refuse it.
-fn unlooked(container: ContainerId) -> Member {
-    Member {
-        shown: container.to_string(),
-        identity: container.id,
-        name: container.name,
-        owner: String::new(),
-        labels: BTreeMap::new(),
-        readiness: Readiness::Unknown("this driver does not look at health".into()),
-        own: false,
-    }
+    /// One look at it.
+    async fn view(&self, container: &ContainerId) -> Result<ContainerView, DriverError>;
+    /// Whether the engine would give it the address again that it has in this network now.
+    async fn address_returns(&self, container: &ContainerId, place: &Endpoint) -> Result<bool, DriverError>;
+    /// Does to it what the record can take back.
+    async fn harm(&self, undo: &ContainerUndo, act: ContainerAct, licence: Licence<'_>) -> Result<(), DriverError>;
+    /// Carries out a step of a playbook; what came of it.
+    async fn order(&self, container: &ContainerId, order: ContainerOrder<'_>) -> Result<String, DriverError>;
+    /// Takes a fault on a container back.
+    async fn revert(&self, undo: &ContainerUndo) -> Result<Reverted, DriverError>;
+    /// Whether a fault on a container stands.
+    async fn standing(&self, undo: &ContainerUndo) -> Result<Standing, DriverError>;
+    /// What the usual engine tells of itself.
+    async fn about(&self) -> Result<EngineView, DriverError>;
 }
 
 /// What stands in where this program was built without a driver for engines.
@@ -69,16 +74,47 @@ pub struct NoEngine;
 #[async_trait]
 impl Containers for NoEngine {
     async fn resolve(&self, _: &ContainerSelector) -> Result<Vec<ContainerId>, DriverError> {
-        Err(refusal())
+        refused()
+    }
+
+    async fn look(&self, _: &ContainerSelector) -> Result<Vec<Member>, DriverError> {
+        refused()
     }
 
     async fn init(&self, _: &ContainerId) -> Result<ProcessId, DriverError> {
-        Err(refusal())
+        refused()
+    }
+
+    async fn view(&self, _: &ContainerId) -> Result<ContainerView, DriverError> {
+        refused()
+    }
+
+    async fn address_returns(&self, _: &ContainerId, _: &Endpoint) -> Result<bool, DriverError> {
+        refused()
+    }
+
+    async fn harm(&self, _: &ContainerUndo, _: ContainerAct, _: Licence<'_>) -> Result<(), DriverError> {
+        refused()
+    }
+
+    async fn order(&self, _: &ContainerId, _: ContainerOrder<'_>) -> Result<String, DriverError> {
+        refused()
+    }
+
+    async fn revert(&self, _: &ContainerUndo) -> Result<Reverted, DriverError> {
+        refused()
+    }
+
+    async fn standing(&self, _: &ContainerUndo) -> Result<Standing, DriverError> {
+        refused()
+    }
+
+    async fn about(&self) -> Result<EngineView, DriverError> {
+        refused()
     }
 }
 
-fn refusal() -> DriverError {
-    DriverError::Refused(
-        "this program was built without support for container engines: build it with the feature `docker`".into(),
-    )
+fn refused<T>() -> Result<T, DriverError> {
+    let why = "this program was built without support for container engines: build it with the feature `docker`";
+    Err(DriverError::Refused(why.into()))
 }

@@ -7,8 +7,10 @@
 mod clients;
 mod containers;
 mod crash;
+mod databases;
 mod drivers;
 mod effects;
+mod machine;
 mod networks;
 mod state;
 mod store;
@@ -65,7 +67,9 @@ impl Sim {
             links: driver.clone(),
             containers: driver.clone(),
             networks: driver.clone(),
+            databases: driver.clone(),
             commands: driver.clone(),
+            machine: driver.clone(),
             http: driver.clone(),
             grpc: driver.clone(),
             workers: driver.clone(),
