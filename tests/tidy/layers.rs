@@ -26,6 +26,7 @@ const FENCED: &[(&str, &[&str], &str)] = &[
     ("tokio_postgres", &["src/world/database/", "src/demo/"], "drivers speak to databases, and the demo keeps orders"),
     ("redis", &["src/world/database/", "src/demo/"], "drivers speak to databases, and the demo has a cache"),
     ("prost_reflect", &["src/model/grpc/"], "whoever calls by gRPC knows methods and JSON, not descriptors"),
+    ("nfq", &["src/world/network/"], "the queue in user space is one process's own"),
     ("clap", &["src/cli/", "src/demo/"], "the command line is parsed at the top only"),
 ];
 
