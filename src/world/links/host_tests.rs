@@ -163,6 +163,7 @@ async fn links_that_are_not_open_and_proxies_of_another_kind_are_refused() {
     let foreign = LinkUndo { control, link, rule: id };
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.expect("a client");
+        drop(listener);
         let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno";
         tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.expect("written");
         let _ = stream.read_to_end(&mut Vec::new()).await;
