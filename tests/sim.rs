@@ -23,7 +23,7 @@ const JOURNAL: usize = 1 << 18;
 fn plan(faults: &str) -> Arc<Plan> {
     let yaml = format!(
         "name: crash-points
-services: {{ app: {{ command: [app, '127.0.0.1:2'], ready: {{ tcp: '127.0.0.1:2', within: 5s }}, restart: {{ after: 300ms }} }} }}
+services: {{ app: {{ faketime: true, command: [app, '127.0.0.1:2'], ready: {{ tcp: '127.0.0.1:2', within: 5s }}, restart: {{ after: 300ms }} }} }}
 proxies: {{ front: {{ listen: '127.0.0.1:1', upstream: '127.0.0.1:2' }} }}
 targets:
   app: {{ process: app }}

@@ -65,6 +65,16 @@ pub enum Verb {
     /// The supervisor of one service; spoken to through its standard input.
     #[command(hide = true)]
     ServiceShim,
+    /// Stress in a process of its own; its standard input is a lease.
+    #[command(hide = true)]
+    StressWorker {
+        /// By which it is found and ended.
+        #[arg(long)]
+        tag: String,
+        /// What it does, as JSON.
+        #[arg(long)]
+        job: String,
+    },
     /// The dead man's switch; spoken to through its standard input.
     #[command(hide = true)]
     Watchdog,

@@ -38,6 +38,7 @@ pub fn main() -> ExitCode {
         Verb::LoadWorker => crate::observe::load::load_worker(),
         Verb::ProxyWorker => crate::proxy::proxy_worker(),
         Verb::ServiceShim => crate::world::services::service_shim(),
+        Verb::StressWorker { tag, job } => crate::world::machine::stress_worker(&tag, &job),
         Verb::Watchdog => crate::engine::watchdog::watchdog(&recover::world_of),
         verb => run_verb(verb).into(),
     }

@@ -49,7 +49,12 @@ async fn start(
         world.links.open(&links, plan.seed).await.map_err(|e| e.to_string())?;
     }
     for (name, service) in &plan.scenario.services {
-        let launch = launch(plan, name, service);
+        let mut launch = launch(plan, name, service);
+        if service.faketime {
+            let preloaded = service.env.get("LD_PRELOAD").map(String::as_str);
+            let clock = world.machine.movable_clock(name, &plan.dir, preloaded).await.map_err(|e| e.to_string())?;
+            launch.env.extend(clock);
+        }
         let log = launch.log.clone();
         world.services.start(launch, notices.clone()).await.map_err(|e| format!("service {name}: {e}"))?;
         if let Some(ready) = &service.ready {

@@ -13,7 +13,7 @@ use crate::model::{LinkAddress, LinkRule, Member, Name, ProcessId, RuleId, Signa
 use crate::safety::{CommandUndo, Licence, LinkUndo, ProcessUndo, Reverted, Standing, Undo};
 use crate::scenario::target::ProcessSelector;
 use crate::world::command::{CommandLine, CommandOutput};
-use crate::world::process::ProcessState;
+use crate::world::process::{ProcessState, Reception};
 use crate::world::sim::Sim;
 use crate::world::{Commands, DriverError, Links, Processes, World};
 
@@ -110,6 +110,9 @@ impl Processes for Script {
         unused()
     }
     async fn state(&self, _: ProcessId) -> Result<ProcessState, DriverError> {
+        unused()
+    }
+    async fn reception(&self, _: ProcessId, _: Signal) -> Result<Reception, DriverError> {
         unused()
     }
     async fn revert(&self, undo: &ProcessUndo) -> Result<Reverted, DriverError> {

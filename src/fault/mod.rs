@@ -3,6 +3,7 @@
 //! Faults know neither each other nor the engine. A kind reads the world in `prepare` and says how it will be taken
 //! back; it acts in `inject`, which cannot be called without a licence; it never undoes: the driver of its undo does.
 
+mod clock_skew;
 mod command;
 mod container_disconnect;
 mod container_kill;
@@ -11,9 +12,16 @@ mod container_pause;
 mod container_restart;
 mod container_stop;
 mod containers;
+mod cpu_stress;
+mod disk_fill;
+mod file_corrupt;
+mod io_stress;
 mod link_rule;
+mod machine;
+mod memory_stress;
 mod process_kill;
 mod process_pause;
+mod process_signal;
 mod processes;
 #[cfg(test)]
 mod process_tests;
@@ -68,6 +76,13 @@ macro_rules! dispatch {
         match $spec {
             FaultSpec::ProcessKill($kind) => $call,
             FaultSpec::ProcessPause($kind) => $call,
+            FaultSpec::ProcessSignal($kind) => $call,
+            FaultSpec::ClockSkew($kind) => $call,
+            FaultSpec::CpuStress($kind) => $call,
+            FaultSpec::MemoryStress($kind) => $call,
+            FaultSpec::IoStress($kind) => $call,
+            FaultSpec::DiskFill($kind) => $call,
+            FaultSpec::FileCorrupt($kind) => $call,
             FaultSpec::ProxyLatency($kind) => $call,
             FaultSpec::ProxyDown($kind) => $call,
             FaultSpec::ProxyTimeout($kind) => $call,

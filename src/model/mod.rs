@@ -5,6 +5,7 @@ pub mod grpc;
 
 mod condition;
 mod container;
+mod harm;
 mod link;
 mod member;
 mod name;
@@ -16,6 +17,7 @@ mod time;
 
 pub use condition::{Bound, Comparison, Condition, ConditionError, Metric, Subject, Threshold};
 pub use container::{ContainerId, ContainerLimits, Endpoint};
+pub use harm::{Damage, FileHarm};
 pub use link::{LinkAddress, LinkRule, RuleId, RuleStatus};
 pub use member::{Member, Readiness};
 pub use name::{Name, NameError, RunId};

@@ -13,7 +13,7 @@ use super::{HumanDuration, ProcessId, Ratio, Size};
 pub enum Stress {
     /// Keeps processors busy.
     Cpu {
-        /// Number of threads.
+        /// Number of threads; 0 until it is planned: one for each processor.
         threads: u32,
         /// Share of the time for which each is busy.
         load: Ratio,
@@ -22,8 +22,8 @@ pub enum Stress {
     Memory {
         /// How much.
         size: Size,
-        /// So much of the machine's memory stays available, whatever happens.
-        floor: Size,
+        /// So much of the machine's memory stays available, whatever happens; none until it is planned.
+        floor: Option<Size>,
         /// Whether the worker offers itself to the kernel's out-of-memory killer first.
         first_to_die: bool,
     },
@@ -44,8 +44,8 @@ pub enum Stress {
         directory: PathBuf,
         /// How much.
         fill: Fill,
-        /// So much stays free, whatever happens: the worker gives back when others need it.
-        floor: Size,
+        /// So much stays free, whatever happens: the worker gives back when others need it. None until it is planned.
+        floor: Option<Size>,
     },
 }
 

@@ -17,6 +17,9 @@ pub struct Service {
     /// Environment added to the runner's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// Start it with libfaketime, so that `clock-skew` can move its clock.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub faketime: bool,
     /// Directory it runs in; the run's folder when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,

@@ -8,6 +8,7 @@ use super::docker;
 use super::grpc::HostGrpc;
 use super::http::HostHttp;
 use super::links::host::HostLinks;
+use super::machine::HostMachine;
 use super::process::HostProcesses;
 use super::secrets::Secrets;
 use super::services::HostServices;
@@ -24,6 +25,7 @@ pub fn connect(clock: Clock, backups: Arc<dyn Backups>, operator: Arc<dyn Operat
     World {
         clock,
         processes: Arc::new(HostProcesses::new(services.clone())),
+        machine: Arc::new(HostMachine::new(program.clone(), services.clone())),
         services,
         links: Arc::new(HostLinks::new(program.clone())),
         containers: docker::connect(),

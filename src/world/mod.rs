@@ -11,6 +11,7 @@ pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod links;
+pub mod machine;
 pub mod operator;
 pub mod process;
 pub mod secrets;
@@ -33,6 +34,7 @@ pub use error::DriverError;
 pub use grpc::Grpc;
 pub use http::Http;
 pub use links::Links;
+pub use machine::Machine;
 pub use operator::Operator;
 pub use process::Processes;
 pub use services::Services;
@@ -53,6 +55,8 @@ pub struct World {
     pub containers: Arc<dyn Containers>,
     /// Commands that the scenario names.
     pub commands: Arc<dyn Commands>,
+    /// The machine that the drill runs on.
+    pub machine: Arc<dyn Machine>,
     /// HTTP and TCP from the client's side.
     pub http: Arc<dyn Http>,
     /// gRPC from the client's side.
@@ -76,6 +80,7 @@ impl World {
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
             Undo::Container(undo) => self.containers.revert(undo).await,
+            Undo::Machine(undo) => self.machine.revert(undo).await,
         }
     }
 
@@ -102,6 +107,7 @@ impl World {
             Undo::Link(undo) => self.links.standing(undo).await,
             Undo::Command(undo) => self.commands.standing(undo).await,
             Undo::Container(undo) => self.containers.standing(undo).await,
+            Undo::Machine(undo) => self.machine.standing(undo).await,
         }
     }
 }

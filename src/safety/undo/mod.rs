@@ -6,6 +6,7 @@
 mod command;
 mod container;
 mod link;
+mod machine;
 mod process;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use command::CommandUndo;
 pub use container::{ContainerEffect, ContainerUndo};
 pub use link::LinkUndo;
+pub use machine::{FileUndo, MachineUndo};
 pub use process::ProcessUndo;
 
 /// What the engine must know of an undo, whatever family it is of.
@@ -92,6 +94,8 @@ families! {
     Command(CommandUndo);
     /// A container of an engine.
     Container(ContainerUndo);
+    /// Stress, a moved clock, a harmed file on the machine that the drill runs on.
+    Machine(MachineUndo);
 }
 
 /// What an undo found and did. Made by drivers only.

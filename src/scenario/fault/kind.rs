@@ -36,6 +36,12 @@ pub trait Kind {
         Vec::new()
     }
 
+    /// What is wrong with it in this scenario, beyond names that lead nowhere.
+    fn problems_in(&self, scenario: &Scenario) -> Vec<FieldProblem> {
+        let _ = scenario;
+        Vec::new()
+    }
+
     /// Why it cannot be taken back in this scenario, and how that is mended or consented to; none when it can.
     fn irreversible(&self, scenario: &Scenario) -> Option<FieldProblem> {
         let _ = scenario;

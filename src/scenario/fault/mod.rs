@@ -3,6 +3,7 @@
 //! Adding a kind is one specification here, one line in the catalogue below, one file in `src/fault/`, one page in
 //! `docs/faults/`, one scenario (see `docs/adding-a-fault.md`).
 
+mod clock_skew;
 mod command;
 mod container_disconnect;
 mod container_kill;
@@ -10,9 +11,15 @@ mod container_limit;
 mod container_pause;
 mod container_restart;
 mod container_stop;
+mod cpu_stress;
+mod disk_fill;
+mod file_corrupt;
+mod io_stress;
 mod kind;
+mod memory_stress;
 mod process_kill;
 mod process_pause;
+mod process_signal;
 mod proxy_down;
 mod proxy_latency;
 mod proxy_timeout;
@@ -24,6 +31,7 @@ use super::Scenario;
 use super::timing::{After, Hold, Moment, Until, When};
 use crate::model::{HumanDuration, Name};
 
+pub use clock_skew::ClockSkew;
 pub use command::CommandFault;
 pub use container_disconnect::{AddressAfter, ContainerDisconnect};
 pub use container_kill::{ContainerKill, KillMode};
@@ -31,9 +39,15 @@ pub use container_limit::ContainerLimit;
 pub use container_pause::ContainerPause;
 pub use container_restart::ContainerRestart;
 pub use container_stop::ContainerStop;
+pub use cpu_stress::CpuStress;
+pub use disk_fill::DiskFill;
+pub use file_corrupt::FileCorrupt;
+pub use io_stress::IoStress;
 pub use kind::{FieldProblem, Kind, Use};
+pub use memory_stress::MemoryStress;
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
+pub use process_signal::ProcessSignal;
 pub use proxy_down::ProxyDown;
 pub use proxy_latency::ProxyLatency;
 pub use proxy_timeout::ProxyTimeout;
@@ -103,6 +117,11 @@ macro_rules! catalogue {
                 match self { $(FaultSpec::$kind(spec) => spec.problems(),)+ }
             }
 
+            /// What is wrong with it in this scenario, beyond names that lead nowhere.
+            pub fn problems_in(&self, scenario: &Scenario) -> Vec<FieldProblem> {
+                match self { $(FaultSpec::$kind(spec) => spec.problems_in(scenario),)+ }
+            }
+
             /// Why it cannot be taken back in this scenario; none when it can.
             pub fn irreversible(&self, scenario: &Scenario) -> Option<FieldProblem> {
                 match self { $(FaultSpec::$kind(spec) => spec.irreversible(scenario),)+ }
@@ -136,6 +155,20 @@ catalogue! {
     ProcessKill = process_kill as "process-kill";
     /// Stops a process (SIGSTOP) and continues it (SIGCONT).
     ProcessPause = process_pause as "process-pause";
+    /// Sends a process a signal that it handles: SIGHUP, SIGUSR1 and the like.
+    ProcessSignal = process_signal as "process-signal";
+    /// Moves the clock of a service of this drill ahead or behind.
+    ClockSkew = clock_skew as "clock-skew";
+    /// Keeps processors of this machine busy.
+    CpuStress = cpu_stress as "cpu-stress";
+    /// Takes memory of this machine and holds it.
+    MemoryStress = memory_stress as "memory-stress";
+    /// Keeps a disk of this machine busy with writes, syncs and reads.
+    IoStress = io_stress as "io-stress";
+    /// Takes space on a disk of this machine.
+    DiskFill = disk_fill as "disk-fill";
+    /// Harms a file of this machine; undo puts the harmed bytes back.
+    FileCorrupt = file_corrupt as "file-corrupt";
     /// Adds latency to a link.
     ProxyLatency = proxy_latency as "proxy-latency";
     /// Cuts a link: connections are refused and reset.

@@ -26,6 +26,17 @@ pub enum ProcessState {
     Gone,
 }
 
+/// What a process does with a signal, as the kernel says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reception {
+    /// It has a handler for it.
+    Caught,
+    /// It ignores it.
+    Ignored,
+    /// What the kernel does by default: end it, or nothing.
+    Default,
+}
+
 /// Processes of this host: found by selector, signalled by identity.
 #[async_trait]
 pub trait Processes: Send + Sync {
@@ -37,6 +48,8 @@ pub trait Processes: Send + Sync {
     async fn signal(&self, process: ProcessId, signal: Signal, licence: Licence<'_>) -> Result<(), DriverError>;
     /// What state it is in.
     async fn state(&self, process: ProcessId) -> Result<ProcessState, DriverError>;
+    /// What it would do with a signal.
+    async fn reception(&self, process: ProcessId, signal: Signal) -> Result<Reception, DriverError>;
     /// Takes a process fault back.
     async fn revert(&self, undo: &ProcessUndo) -> Result<Reverted, DriverError>;
     /// Whether a process fault stands.

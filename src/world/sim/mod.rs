@@ -9,6 +9,7 @@ mod containers;
 mod crash;
 mod drivers;
 mod effects;
+mod machine;
 mod state;
 mod store;
 mod workers;
@@ -64,6 +65,7 @@ impl Sim {
             links: driver.clone(),
             containers: driver.clone(),
             commands: driver.clone(),
+            machine: driver.clone(),
             http: driver.clone(),
             grpc: driver.clone(),
             workers: driver.clone(),

@@ -64,6 +64,8 @@ pub(super) struct State {
     pub(super) commands: BTreeSet<String>,
     /// Effects of faults on what is not drawn in detail here: containers, networks, hosts, databases.
     pub(super) effects: BTreeSet<String>,
+    /// Signals that were sent: to whom, and their number.
+    pub(super) signalled: BTreeSet<(ProcessId, i32)>,
     /// How many of them stood from when on.
     pub(super) effects_history: Vec<(Offset, usize)>,
     /// What was stored, by id: the body and how often.
@@ -96,6 +98,7 @@ impl State {
             listeners: BTreeMap::new(),
             commands: BTreeSet::new(),
             effects: BTreeSet::new(),
+            signalled: BTreeSet::new(),
             effects_history: Vec::new(),
             store: BTreeMap::new(),
             next_pid: 1000,
