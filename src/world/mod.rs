@@ -79,7 +79,12 @@ impl World {
             Undo::Process(undo) => self.processes.revert(undo).await,
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
-            Undo::Container(undo) => self.containers.revert(undo).await,
+            Undo::Container(undo) => {
+                if let Some(worker) = undo.worker() {
+                    self.machine.revert(worker).await?;
+                }
+                self.containers.revert(undo).await
+            }
             Undo::Machine(undo) => self.machine.revert(undo).await,
         }
     }

@@ -38,8 +38,12 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     }
     for (i, step) in scenario.playbook.iter().enumerate() {
         let path = format!("playbook[{i}]");
-        let ways =
-            [("http", step.http.is_some()), ("command", step.command.is_some()), ("manual", step.manual.is_some())];
+        let ways = [
+            ("http", step.http.is_some()),
+            ("command", step.command.is_some()),
+            ("container", step.container.is_some()),
+            ("manual", step.manual.is_some()),
+        ];
         one_of(lint, path.clone(), &ways);
         let moments = [("at", step.at.is_some()), ("after", step.after.is_some()), ("when", step.when.is_some())];
         at_most_one_of(lint, &path, &moments);

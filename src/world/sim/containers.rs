@@ -87,6 +87,10 @@ impl Containers for Driver {
         Ok(true)
     }
 
+    async fn oom_score_adj(&self, _: &ContainerId, _: ProcessId) -> Result<i32, DriverError> {
+        Ok(0)
+    }
+
     async fn harm(&self, undo: &ContainerUndo, _: ContainerAct, _licence: Licence<'_>) -> Result<(), DriverError> {
         let heals = matches!(undo.effect, ContainerEffect::Ended { .. }).then_some(RESTART_AFTER);
         Driver::harm(self, &Undo::Container(undo.clone()), heals).await;
