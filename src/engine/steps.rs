@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::inbox::{Inbox, Input};
-use crate::scenario::plan::Plan;
 use crate::scenario::Target;
+use crate::scenario::plan::Plan;
 use crate::scenario::step::{CommandStep, ContainerDo, ContainerStep, HttpStep, StepAction};
 use crate::timeline::event::{EventKind, StepMark};
 use crate::world::World;

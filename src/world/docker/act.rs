@@ -64,11 +64,7 @@ pub(super) fn oom_score_adj(container: &ContainerId, process: ProcessId) -> Resu
 }
 
 /// Sets it. One that has ended is worth nothing any more, which is no error.
-pub(super) fn set_oom_score_adj(
-    container: &ContainerId,
-    process: ProcessId,
-    worth: i32,
-) -> Result<(), DriverError> {
+pub(super) fn set_oom_score_adj(container: &ContainerId, process: ProcessId, worth: i32) -> Result<(), DriverError> {
     // Held meanwhile, so that the pid cannot become another's between the look and the write.
     let Holding::Same(_held) = hold(process)? else { return Ok(()) };
     if oom_score_adj(container, process).is_ok_and(|now| now == worth) {
