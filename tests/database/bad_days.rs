@@ -139,6 +139,9 @@ async fn each_end_of_a_write_to_postgres_has_its_fate() {
     assert_eq!(write(1, 5_000).await, WriteOutcome::Acked);
     let twice = write(1, 5_000).await;
     assert!(matches!(&twice, WriteOutcome::Refused(why) if why.contains("23505")), "{twice:?}");
+    // Two sessions at least, ready to write: on a new one nothing would be sent yet.
+    let both = tokio::join!(write(10, 5_000), write(11, 5_000));
+    assert_eq!(both, (WriteOutcome::Acked, WriteOutcome::Acked));
     let other = server.client().await;
     other.batch_execute("BEGIN; LOCK TABLE orders").await.unwrap();
     let late = write(2, 300).await;
