@@ -1,6 +1,7 @@
 //! Whole drills in the simulated world: cancelled at every event, and with the runner dead at every crash point. Each
 //! time the world must be as it was before, and the journal empty.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +9,7 @@ use simulacro::clock::Clock;
 use simulacro::engine::revert::revert_all;
 use simulacro::engine::simulate::{engine, journal};
 use simulacro::engine::{Canceller, Finished, canceller};
-use simulacro::safety::{Fate, Journal, Memory, Place, residue};
+use simulacro::safety::{Fate, Journal, Memory, Place, Undo, residue};
 use simulacro::scenario::Scenario;
 use simulacro::scenario::fault::FaultSpec;
 use simulacro::scenario::plan::Plan;
@@ -22,7 +23,7 @@ const JOURNAL: usize = 1 << 18;
 fn plan(faults: &str) -> Arc<Plan> {
     let yaml = format!(
         "name: crash-points
-services: {{ app: {{ command: [app, '127.0.0.1:2'], ready: {{ tcp: '127.0.0.1:2', within: 5s }}, restart: {{ after: 300ms }} }} }}
+services: {{ app: {{ faketime: true, command: [app, '127.0.0.1:2'], ready: {{ tcp: '127.0.0.1:2', within: 5s }}, restart: {{ after: 300ms }} }} }}
 proxies: {{ front: {{ listen: '127.0.0.1:1', upstream: '127.0.0.1:2' }} }}
 targets:
   app: {{ process: app }}
@@ -54,6 +55,8 @@ faults:
         host: "test".into(),
         load: None,
         retry_of: None,
+        consent: Default::default(),
+        machine: None,
     })
 }
 
@@ -329,4 +332,42 @@ playbook:
     assert_eq!(step("never").ok, None, "{:?}", step("never"));
     let fault = &finished.timeline.faults[0];
     assert!(step("tell").began >= fault.inject && step("ask").began >= fault.undone);
+}
+
+/// Journals of an older version must stay readable: what each kind wrote once is what it writes, and is read back. Each
+/// line of the golden file is a kind and its records. A new kind is added with `SIMULACRO_BLESS=1`; a line that is there
+/// is never changed.
+#[test]
+fn records_of_undo_are_those_of_the_golden_file() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/undo.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap_or_default();
+    let mut golden: BTreeMap<String, Vec<Undo>> =
+        text.lines().map(|line| serde_json::from_str(line).expect("an old record is readable")).collect();
+    let (mut missing, mut new) = (Vec::new(), String::new());
+    for (kind, plan) in drills().into_iter().filter(|(name, _)| FaultSpec::KINDS.contains(name)) {
+        let undo = armed(&plan);
+        match golden.remove(kind) {
+            Some(old) => assert_eq!(old, undo, "{kind}: journals of older versions would be misread"),
+            None => {
+                missing.push(kind);
+                new += &format!("{}\n", serde_json::to_string(&(kind, undo)).unwrap());
+            }
+        }
+    }
+    assert!(golden.is_empty(), "kinds are gone whose journals may still lie about: {:?}", golden.keys());
+    if std::env::var_os("SIMULACRO_BLESS").is_some() {
+        std::fs::write(&file, text + &new).unwrap();
+        return;
+    }
+    assert!(missing.is_empty(), "add them with SIMULACRO_BLESS=1 cargo test --test sim: {missing:?}");
+}
+
+/// The records of the only fault of a plan, as its drill armed them.
+fn armed(plan: &Arc<Plan>) -> Vec<Undo> {
+    let memory = Memory::new(JOURNAL);
+    run(plan, &Sim::new(&plan.scenario), &memory, None);
+    let bytes = memory.bytes();
+    let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    let undo = lines.into_iter().find_map(|line: serde_json::Value| line.pointer("/record/arm/undo").cloned());
+    serde_json::from_value(undo.expect("the journal says how to undo it")).unwrap()
 }

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use super::args::LoadArgs;
 use super::drill::{Over, Show};
 use super::exit::Exit;
+use super::retry::{self, Attempt};
 use super::run::{settings, tell};
 use super::{run_folder, signals, terminal};
 use crate::backup::HostBackups;
 use crate::clock::Clock;
 use crate::engine::{Finished, LoadEngine, canceller};
 use crate::judge;
+use crate::result::RetryOf;
 use crate::scenario::load_plan::{LoadSettings, resolve_load};
 use crate::scenario::plan::Plan;
 use crate::world::host;
@@ -24,7 +26,7 @@ use crate::world::operator::Nobody;
 pub fn load(args: &LoadArgs) -> Exit {
     let mut worst = Exit::Ok;
     for profile in &args.profiles {
-        let exit = one(profile, args);
+        let exit = retry::attempts(args.retry_inconclusive, |retry_of| one(profile, args, retry_of));
         if worst.code() == 0 {
             worst = exit;
         }
@@ -38,21 +40,24 @@ pub fn load(args: &LoadArgs) -> Exit {
 /// The exit code of a run that was cancelled.
 const CANCELLED: u8 = 23;
 
-fn one(profile: &Path, args: &LoadArgs) -> Exit {
+fn one(profile: &Path, args: &LoadArgs, retry_of: Option<RetryOf>) -> Attempt {
     let settings = settings(&args.options, false, false);
     let load = LoadSettings { base_url: args.base_url.clone(), duration: args.duration };
-    let plan = match resolve_load(profile, &settings, &load) {
+    let mut plan = match resolve_load(profile, &settings, &load) {
         Ok((plan, warnings)) => {
             terminal::problems(&warnings);
             plan
         }
         Err(problems) => {
             terminal::problems(&problems);
-            return Exit::Usage;
+            return Err(Exit::Usage);
         }
     };
+    plan.retry_of = retry_of;
     let dir = plan.dir.clone();
-    tell(&run(plan, Show { plain: args.options.plain }), &args.options, Some(&dir))
+    let over = run(plan, Show { plain: args.options.plain });
+    let exit = tell(&over, &args.options, Some(&dir));
+    retry::over(over, exit)
 }
 
 fn run(plan: Plan, show: Show) -> Over {

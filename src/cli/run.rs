@@ -5,8 +5,9 @@ use std::path::Path;
 use super::args::{RunArgs, RunOptions};
 use super::drill::{self, Over, Show};
 use super::exit::Exit;
-use super::terminal;
-use crate::result::{RetryOf, RunResult};
+use super::retry::{self, Attempt};
+use super::{consent, terminal};
+use crate::result::RetryOf;
 use crate::scenario::resolve::{Settings, resolve};
 
 /// Runs scenarios one after the other. The exit code is that of the first that did not pass; the later ones still run,
@@ -14,7 +15,7 @@ use crate::scenario::resolve::{Settings, resolve};
 pub fn run(args: &RunArgs) -> Exit {
     let mut worst = Exit::Ok;
     for scenario in &args.scenarios {
-        let exit = attempts(scenario, args);
+        let exit = retry::attempts(args.retry_inconclusive, |retry_of| one(scenario, args, retry_of));
         if worst.code() == 0 {
             worst = exit;
         }
@@ -25,22 +26,8 @@ pub fn run(args: &RunArgs) -> Exit {
     worst
 }
 
-/// Runs a scenario, and when asked to, once more when it was inconclusive. Other ends are not tried again: a breach was
-/// seen, and where nothing was steady or allowed (21) nothing was tried, which is a finding of its own.
-fn attempts(scenario: &Path, args: &RunArgs) -> Exit {
-    let (first, exit) = match one(scenario, args, None) {
-        Ok(over) => over,
-        Err(exit) => return exit,
-    };
-    let retry = first.filter(|first| args.retry_inconclusive && exit.code() == 20 && first.end.exit_code == 20);
-    let Some(first) = retry else { return exit };
-    eprintln!("run {} was inconclusive: second and last attempt (--retry-inconclusive)", first.run.id);
-    let first = RetryOf { run: first.run.id.clone(), why: first.end.summary };
-    one(scenario, args, Some(first)).map_or_else(|exit| exit, |(_, exit)| exit)
-}
-
 /// Runs a scenario once: its result, if it ran, and how the program ends; or why it never began.
-fn one(scenario: &Path, args: &RunArgs, retry_of: Option<RetryOf>) -> Result<(Option<RunResult>, Exit), Exit> {
+fn one(scenario: &Path, args: &RunArgs, retry_of: Option<RetryOf>) -> Attempt {
     let settings = settings(&args.options, args.simulate, args.allow_commands);
     let mut plan = match resolve(scenario, &settings) {
         Ok((plan, warnings)) => {
@@ -53,17 +40,17 @@ fn one(scenario: &Path, args: &RunArgs, retry_of: Option<RetryOf>) -> Result<(Op
         }
     };
     plan.retry_of = retry_of;
-    if let Err(why) = drill::permission(&plan, args.allow_production) {
-        eprintln!("{why}");
-        return Err(Exit::Refused);
+    match consent::given(&plan, &args.consent, args.allow_production) {
+        Ok(given) => plan.consent = given,
+        Err(why) => {
+            eprintln!("refused, nothing was touched: {why}");
+            return Err(Exit::Refused);
+        }
     }
     let dir = plan.dir.clone();
     let over = if args.simulate { drill::simulate(plan) } else { drill::run(plan, Show { plain: args.options.plain }) };
     let exit = tell(&over, &args.options, (!args.simulate).then_some(dir.as_path()));
-    match over {
-        Over::Ran(result, _) => Ok((Some(*result), exit)),
-        Over::Refused(..) => Ok((None, exit)),
-    }
+    retry::over(over, exit)
 }
 
 /// Settings of a run from its options.

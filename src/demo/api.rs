@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -14,12 +14,12 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::metrics::{Figures, Metrics};
+use super::backend::Backend;
+use super::metrics::Metrics;
 use super::orders::{self, NewOrder, Put};
-use super::store::{Store, StoreError};
+use super::store::StoreError;
 use super::truth::Truth;
 use crate::clock::raw_now;
 
@@ -27,15 +27,15 @@ use crate::clock::raw_now;
 const MAX_BODY: usize = 16 * 1024;
 
 /// Size of a piece of a streamed answer, in bytes, and how many may wait for the client.
-const PIECE: usize = 64 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 const PIECES: usize = 8;
 
 /// A client that takes nothing for this long is cut off: its read transaction keeps the WAL from being checkpointed.
-const STALLED: Duration = Duration::from_secs(10);
+pub(super) const STALLED: Duration = Duration::from_secs(10);
 
 /// What every handler needs.
 pub(super) struct Service {
-    pub store: Arc<Store>,
+    pub store: Backend,
     pub metrics: Metrics,
     pub truth: Option<Arc<Truth>>,
     pub think_time: Duration,
@@ -103,7 +103,7 @@ async fn put_order(
 }
 
 async fn get_order(State(service): Shared, Path(id): Path<String>) -> Result<Response, StoreError> {
-    match query(&service, move |db| orders::get(db, &id)).await? {
+    match service.store.get(id).await? {
         Some(order) => Ok(Json(order).into_response()),
         None => Ok(failure(StatusCode::NOT_FOUND, "no such order")),
     }
@@ -116,8 +116,7 @@ struct ListQuery {
 
 async fn list_orders(State(service): Shared, Query(asked): Query<ListQuery>) -> Result<Response, StoreError> {
     let limit = asked.limit.unwrap_or(20).min(1000);
-    let found = query(&service, move |db| orders::latest(db, limit)).await?;
-    Ok(Json(found).into_response())
+    Ok(Json(service.store.latest(limit).await?).into_response())
 }
 
 #[derive(Deserialize)]
@@ -127,34 +126,19 @@ struct IdsQuery {
 }
 
 async fn list_ids(State(service): Shared, Query(asked): Query<IdsQuery>) -> Result<Response, StoreError> {
-    let (sender, mut pieces) = mpsc::channel::<Result<Bytes, std::io::Error>>(PIECES);
-    let store = service.store.clone();
-    let handle = tokio::runtime::Handle::current();
-    spawn_blocking(move || {
-        let send = |piece| handle.block_on(timeout(STALLED, sender.send(piece))).is_ok_and(|sent| sent.is_ok());
-        let exported = store
-            .reader()
-            .and_then(|db| Ok(orders::export(&db, &asked.prefix, PIECE, |piece| send(Ok(piece.into())))?));
-        if let Err(error) = exported {
-            // Breaks the connection: an array cut short must not look like a whole one.
-            send(Err(std::io::Error::other(error)));
-        }
-    });
+    let (sender, mut pieces) = mpsc::channel(PIECES);
+    service.store.export(asked.prefix, sender);
     let body = Body::from_stream(stream::poll_fn(move |context| pieces.poll_recv(context)));
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 async fn ready(State(service): Shared) -> Result<Response, StoreError> {
-    if !service.store.is_open() {
-        return Err(StoreError::Closed);
-    }
-    query(&service, |db| db.query_row("SELECT id FROM customers LIMIT 1", [], |row| row.get::<_, i64>(0))).await?;
+    service.store.ready().await?;
     Ok(Json(json!({ "ready": true })).into_response())
 }
 
 async fn metrics(State(service): Shared) -> Result<Response, StoreError> {
-    let orders = query(&service, orders::count).await?;
-    let page = service.metrics.render(&Figures { orders, commits: service.store.commits() });
+    let page = service.metrics.render(&service.store.figures().await?);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], page).into_response())
 }
 
@@ -168,15 +152,4 @@ async fn exit(State(service): Shared, Query(asked): Query<ExitQuery>) -> Respons
         return failure(StatusCode::FORBIDDEN, "started without --allow-exit");
     }
     std::process::exit(asked.code.unwrap_or(1))
-}
-
-async fn query<T: Send + 'static>(
-    service: &Arc<Service>,
-    ask: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
-) -> Result<T, StoreError> {
-    let store = service.store.clone();
-    match spawn_blocking(move || store.read(ask)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(StoreError::Sql("the query panicked".into())),
-    }
 }

@@ -27,9 +27,16 @@ struct Route {
 }
 
 /// Figures of the database, read when the page is asked for.
+#[derive(Default)]
 pub(super) struct Figures {
-    pub orders: i64,
+    /// None: the database did not say.
+    pub orders: Option<i64>,
     pub commits: u64,
+    /// Of PostgreSQL and Redis: none without them.
+    #[cfg(feature = "databases")]
+    pub pool: Option<super::pool::PoolFigures>,
+    #[cfg(feature = "databases")]
+    pub cache: Option<super::cache::CacheFigures>,
 }
 
 impl Metrics {
@@ -66,10 +73,14 @@ impl Metrics {
         for ((method, route), entry) in routes.iter() {
             entry.render(&mut page, &format!("method=\"{method}\",route=\"{route}\""));
         }
-        head(&mut page, "orders", "gauge", "Orders stored.");
-        let _ = writeln!(page, "orders {}", figures.orders);
+        if let Some(orders) = figures.orders {
+            head(&mut page, "orders", "gauge", "Orders stored.");
+            let _ = writeln!(page, "orders {orders}");
+        }
         head(&mut page, "orders_commits_total", "counter", "Transactions committed.");
         let _ = writeln!(page, "orders_commits_total {}", figures.commits);
+        #[cfg(feature = "databases")]
+        databases(&mut page, figures);
         head(&mut page, "uptime_seconds", "gauge", "Seconds since the service started.");
         let _ = writeln!(page, "uptime_seconds {:.3}", (raw_now() - self.started_raw) as f64 / 1e9);
         page
@@ -90,6 +101,25 @@ impl Route {
     }
 }
 
+#[cfg(feature = "databases")]
+fn databases(page: &mut String, figures: &Figures) {
+    let mut one = |name: &str, kind: &str, what: &str, value: u64| {
+        head(page, name, kind, what);
+        let _ = writeln!(page, "{name} {value}");
+    };
+    if let Some(pool) = &figures.pool {
+        one("orders_database_connections_limit", "gauge", "Connections at most.", pool.limit);
+        one("orders_database_connections_busy", "gauge", "Connections in use.", pool.busy);
+        one("orders_database_exhausted_total", "counter", "Requests that got no connection in time.", pool.exhausted);
+        one("orders_database_failures_total", "counter", "Statements and connects that failed.", pool.failed);
+    }
+    if let Some(cache) = &figures.cache {
+        one("orders_cache_hits_total", "counter", "Orders found in the cache.", cache.hits);
+        one("orders_cache_misses_total", "counter", "Orders not found in the cache.", cache.misses);
+        one("orders_cache_failures_total", "counter", "Times the cache failed.", cache.failures);
+    }
+}
+
 fn head(page: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
@@ -104,7 +134,7 @@ mod tests {
         for millis in [1, 3, 20, 9_000] {
             metrics.record("GET", "/ready", 200, Duration::from_millis(millis));
         }
-        let page = metrics.render(&Figures { orders: 7, commits: 2 });
+        let page = metrics.render(&Figures { orders: Some(7), commits: 2, ..Figures::default() });
         let labels = "method=\"GET\",route=\"/ready\"";
         for (le, expected) in [("0.0005", 0), ("0.001", 1), ("0.005", 2), ("0.025", 3), ("2.5", 3), ("+Inf", 4)] {
             let line = format!("http_request_duration_seconds_bucket{{{labels},le=\"{le}\"}} {expected}\n");

@@ -1,14 +1,22 @@
-//! The orders service that the quickstart drill runs against: HTTP in front of SQLite, in a process of its own.
+//! The orders service that drills run against: HTTP in front of SQLite (the quickstart) or of PostgreSQL with a cache
+//! in Redis (the practice stack), in a process of its own.
 //!
 //! An acknowledged order is durable (it is answered after its transaction's COMMIT has returned, with
-//! `synchronous=FULL`), so that a drill that kills the service and still finds an order missing has found a real fault.
-//! The service also writes down when it really served ([`truth`]), which is what measured recovery times are held
-//! against.
+//! `synchronous=FULL` in SQLite and `synchronous_commit` as PostgreSQL has it), so that a drill that kills the service
+//! and still finds an order missing has found a real fault. The service also writes down when it really served
+//! ([`truth`]), which is what measured recovery times are held against.
 #![cfg(feature = "demo")]
 
 mod api;
+mod backend;
+#[cfg(feature = "databases")]
+mod cache;
 mod metrics;
 mod orders;
+#[cfg(feature = "databases")]
+mod pool;
+#[cfg(feature = "databases")]
+mod postgres;
 mod schema;
 mod store;
 pub mod truth;
@@ -28,6 +36,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::model::HumanDuration;
 use api::Service;
+use backend::Backend;
 use metrics::Metrics;
 use store::{Store, StoreError};
 use truth::{Truth, TruthError};
@@ -45,8 +54,27 @@ pub struct Options {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:18080")]
     pub listen: SocketAddr,
     /// The SQLite database; created when absent.
-    #[arg(long, value_name = "FILE")]
-    pub data: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "database", conflicts_with = "database")]
+    pub data: Option<PathBuf>,
+    /// A PostgreSQL database instead, `postgres://user:password@host:port/name`; several services may share it. It need
+    /// not be up yet.
+    #[arg(long, value_name = "URL", env = "ORDERS_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+    /// A Redis in front of PostgreSQL, `redis://host:port`: orders that were read are kept there for a minute.
+    #[arg(long, value_name = "URL", env = "ORDERS_CACHE", hide_env_values = true, requires = "database")]
+    pub cache: Option<String>,
+    /// Connections to PostgreSQL at most.
+    #[arg(long, value_name = "N", env = "ORDERS_CONNECTIONS", default_value = "8", value_parser = at_least_one)]
+    pub connections: usize,
+    /// Longest wait for a free connection; beyond it the request fails.
+    #[arg(long, value_name = "DURATION", default_value = "1s")]
+    pub connection_wait: HumanDuration,
+    /// Longest wait for an answer of PostgreSQL; beyond it the request fails and its connection is given up.
+    #[arg(long, value_name = "DURATION", default_value = "2s")]
+    pub answer_within: HumanDuration,
+    /// A connection older than this is closed and made anew.
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub connection_lifetime: HumanDuration,
     /// Artificial work per request, such as `2ms`.
     #[arg(long, value_name = "DURATION", default_value = "0s")]
     pub think_time: HumanDuration,
@@ -55,7 +83,7 @@ pub struct Options {
     pub outage_log: Option<PathBuf>,
     /// Answers writes at once and commits them only this much later: a durability bug for negative controls, whose lost
     /// writes a drill must find.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", conflicts_with = "database")]
     pub early_ack: Option<HumanDuration>,
     /// Allows `POST /admin/exit?code=N`, which ends the process at once.
     #[arg(long)]
@@ -109,14 +137,13 @@ pub fn serve(options: Options) -> ExitCode {
 async fn run(options: Options) -> Result<(), ServeError> {
     // Installed first, so that a signal during start-up is not answered by the default action half-way.
     let mut stop = Stop::new()?;
-    let early_ack = options.early_ack.map(HumanDuration::get);
-    let store = Arc::new(Store::open(&options.data, early_ack)?);
+    let (store, name) = open(&options)?;
     let truth = options.outage_log.as_deref().map(Truth::open).transpose()?.map(Arc::new);
     let listener = listen(options.listen, truth.as_deref())?;
-    eprintln!("demo-service: listening on http://{} with {}", listener.local_addr()?, options.data.display());
+    eprintln!("demo-service: listening on http://{} with {}", listener.local_addr()?, name);
 
     let service = Arc::new(Service {
-        store: store.clone(),
+        store,
         metrics: Metrics::start(),
         truth: truth.clone(),
         think_time: options.think_time.get(),
@@ -132,14 +159,52 @@ async fn run(options: Options) -> Result<(), ServeError> {
     };
     // Orders are tiny and answered one by one: with Nagle's algorithm each could wait for a delayed ACK.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let serving = axum::serve(listener, api::router(service)).with_graceful_shutdown(on_signal);
+    let serving = axum::serve(listener, api::router(service.clone())).with_graceful_shutdown(on_signal);
     tokio::select! {
         served = serving => served?,
         () = grace(begun) => eprintln!("demo-service: left requests unanswered {} s after the signal", GRACE.as_secs()),
     }
-    store.close();
+    service.store.close();
     eprintln!("demo-service: stopped");
     Ok(())
+}
+
+/// The store that the options ask for, and what to call it in the log (an address may hold a password).
+fn open(options: &Options) -> Result<(Backend, String), StoreError> {
+    if let Some(file) = &options.data {
+        let store = Store::open(file, options.early_ack.map(HumanDuration::get))?;
+        return Ok((Backend::Sqlite(Arc::new(store)), file.display().to_string()));
+    }
+    open_database(options)
+}
+
+#[cfg(feature = "databases")]
+fn open_database(options: &Options) -> Result<(Backend, String), StoreError> {
+    let url = options.database.as_deref().unwrap_or_default();
+    let limits = pool::Limits {
+        connections: options.connections,
+        wait: options.connection_wait.get(),
+        answer: options.answer_within.get(),
+        lifetime: options.connection_lifetime.get(),
+    };
+    let cache = options.cache.as_deref().map(cache::Cache::new).transpose()?;
+    // The task ends by itself once the tables are there; with the process at the latest.
+    let (database, _preparing) = postgres::Database::open(url, limits)?;
+    let name = if cache.is_some() { "PostgreSQL and Redis" } else { "PostgreSQL" };
+    Ok((Backend::Postgres { database, cache }, name.into()))
+}
+
+#[cfg(not(feature = "databases"))]
+fn open_database(_: &Options) -> Result<(Backend, String), StoreError> {
+    let reason = "this program was built without the feature `databases`; use --data FILE".into();
+    Err(StoreError::Address { what: "--database", reason })
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a number from 1".into()),
+        Ok(number) => Ok(number),
+    }
 }
 
 async fn grace(begun: tokio::sync::oneshot::Receiver<()>) {

@@ -37,6 +37,26 @@ pub enum StoreError {
     /// A statement failed.
     #[error("the database failed: {0}")]
     Sql(String),
+    /// An address of PostgreSQL or Redis is none.
+    #[error("{what} is no address: {reason}")]
+    Address {
+        /// The option.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The database cannot be reached.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
+    /// The database did not answer in time.
+    #[error("the database did not answer within {0:?}")]
+    Late(Duration),
+    /// Every connection is in use.
+    #[error("all {limit} connections to the database are in use")]
+    Exhausted {
+        /// How many there may be.
+        limit: usize,
+    },
     /// Too many writes wait already.
     #[error("{QUEUE} writes are waiting: the database does not keep up")]
     Overloaded,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::api::{self, Service};
+use super::backend::Backend;
 use super::metrics::Metrics;
 use super::orders::Order;
 use super::store::Store;
@@ -27,7 +28,7 @@ impl Running {
         let listener = super::listen("127.0.0.1:0".parse().unwrap(), None).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let service = Service {
-            store: store.clone(),
+            store: Backend::Sqlite(store.clone()),
             metrics: Metrics::start(),
             truth: None,
             think_time: Duration::ZERO,
@@ -237,6 +238,8 @@ mod drilled {
             host: text(),
             load: None,
             retry_of: None,
+            consent: Default::default(),
+            machine: None,
         }
     }
 

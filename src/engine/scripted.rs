@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::model::{LinkAddress, LinkRule, Name, ProcessId, RuleId, Signal};
+use crate::model::{LinkAddress, LinkRule, Member, Name, ProcessId, RuleId, Signal};
 use crate::safety::{CommandUndo, Licence, LinkUndo, ProcessUndo, Reverted, Standing, Undo};
 use crate::scenario::target::ProcessSelector;
 use crate::world::command::{CommandLine, CommandOutput};
-use crate::world::process::ProcessState;
+use crate::world::process::{ProcessState, Reception};
 use crate::world::sim::Sim;
 use crate::world::{Commands, DriverError, Links, Processes, World};
 
@@ -103,10 +103,16 @@ impl Processes for Script {
     async fn resolve(&self, _: &ProcessSelector) -> Result<Vec<ProcessId>, DriverError> {
         unused()
     }
+    async fn look(&self, _: &ProcessSelector) -> Result<Vec<Member>, DriverError> {
+        unused()
+    }
     async fn signal(&self, _: ProcessId, _: Signal, _: Licence<'_>) -> Result<(), DriverError> {
         unused()
     }
     async fn state(&self, _: ProcessId) -> Result<ProcessState, DriverError> {
+        unused()
+    }
+    async fn reception(&self, _: ProcessId, _: Signal) -> Result<Reception, DriverError> {
         unused()
     }
     async fn revert(&self, undo: &ProcessUndo) -> Result<Reverted, DriverError> {

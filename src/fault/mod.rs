@@ -3,9 +3,33 @@
 //! Faults know neither each other nor the engine. A kind reads the world in `prepare` and says how it will be taken
 //! back; it acts in `inject`, which cannot be called without a licence; it never undoes: the driver of its undo does.
 
+mod clock_skew;
 mod command;
-pub mod databases;
+mod cpu_stress;
+mod disk_fill;
+mod file_corrupt;
+mod io_stress;
+mod container_disconnect;
+mod container_kill;
+mod container_limit;
+mod container_pause;
+mod container_restart;
+mod container_stop;
+mod containers;
 mod link_rule;
+mod machine;
+mod memory_stress;
+mod dns_failure;
+mod dns_override;
+mod network_bandwidth;
+mod network_corrupt;
+mod network_duplicate;
+mod network_latency;
+mod network_loss;
+mod network_partition;
+mod network_reorder;
+mod networks;
+pub mod databases;
 mod postgres_exhaust_connections;
 mod postgres_lock_table;
 mod postgres_promote;
@@ -13,11 +37,19 @@ mod postgres_slow_queries;
 mod postgres_terminate_connections;
 mod process_kill;
 mod process_pause;
+mod process_signal;
 mod processes;
 #[cfg(test)]
 mod process_tests;
+mod proxy_bandwidth;
 mod proxy_down;
+mod proxy_http;
 mod proxy_latency;
+mod proxy_limit_data;
+mod proxy_packet_loss;
+mod proxy_reset;
+mod proxy_slicer;
+mod proxy_slow_close;
 mod proxy_timeout;
 mod redis_evict;
 mod redis_kill_clients;
@@ -42,6 +74,8 @@ pub struct FaultContext<'a> {
     pub scenario: &'a Scenario,
     /// The directory commands run in.
     pub dir: &'a Path,
+    /// Where every random choice comes from.
+    pub seed: u64,
 }
 
 /// A kind of fault.
@@ -68,9 +102,32 @@ macro_rules! dispatch {
         match $spec {
             FaultSpec::ProcessKill($kind) => $call,
             FaultSpec::ProcessPause($kind) => $call,
+            FaultSpec::ProcessSignal($kind) => $call,
+            FaultSpec::ClockSkew($kind) => $call,
+            FaultSpec::CpuStress($kind) => $call,
+            FaultSpec::MemoryStress($kind) => $call,
+            FaultSpec::IoStress($kind) => $call,
+            FaultSpec::DiskFill($kind) => $call,
+            FaultSpec::FileCorrupt($kind) => $call,
             FaultSpec::ProxyLatency($kind) => $call,
             FaultSpec::ProxyDown($kind) => $call,
             FaultSpec::ProxyTimeout($kind) => $call,
+            FaultSpec::NetworkPartition($kind) => $call,
+            FaultSpec::NetworkLoss($kind) => $call,
+            FaultSpec::NetworkBandwidth($kind) => $call,
+            FaultSpec::NetworkLatency($kind) => $call,
+            FaultSpec::NetworkDuplicate($kind) => $call,
+            FaultSpec::NetworkCorrupt($kind) => $call,
+            FaultSpec::NetworkReorder($kind) => $call,
+            FaultSpec::DnsFailure($kind) => $call,
+            FaultSpec::DnsOverride($kind) => $call,
+            FaultSpec::ProxyBandwidth($kind) => $call,
+            FaultSpec::ProxySlowClose($kind) => $call,
+            FaultSpec::ProxyReset($kind) => $call,
+            FaultSpec::ProxySlicer($kind) => $call,
+            FaultSpec::ProxyLimitData($kind) => $call,
+            FaultSpec::ProxyPacketLoss($kind) => $call,
+            FaultSpec::ProxyHttp($kind) => $call,
             FaultSpec::PostgresTerminateConnections($kind) => $call,
             FaultSpec::PostgresExhaustConnections($kind) => $call,
             FaultSpec::PostgresLockTable($kind) => $call,
@@ -80,6 +137,12 @@ macro_rules! dispatch {
             FaultSpec::RedisEvict($kind) => $call,
             FaultSpec::RedisKillClients($kind) => $call,
             FaultSpec::CommandFault($kind) => $call,
+            FaultSpec::ContainerKill($kind) => $call,
+            FaultSpec::ContainerStop($kind) => $call,
+            FaultSpec::ContainerRestart($kind) => $call,
+            FaultSpec::ContainerPause($kind) => $call,
+            FaultSpec::ContainerDisconnect($kind) => $call,
+            FaultSpec::ContainerLimit($kind) => $call,
         }
     };
 }

@@ -38,7 +38,12 @@ pub async fn targeted<'a>(
 pub async fn signal_all(world: &World, undo: &[Undo], signal: Signal, licence: Licence<'_>) -> Result<(), DriverError> {
     let mut result = Ok(());
     for record in undo {
-        if let Undo::Process(ProcessUndo::Continue { process } | ProcessUndo::Killed { process, .. }) = record {
+        if let Undo::Process(
+            ProcessUndo::Continue { process }
+            | ProcessUndo::Killed { process, .. }
+            | ProcessUndo::Signalled { process, .. },
+        ) = record
+        {
             let sent = world.processes.signal(*process, signal, licence).await;
             result = result.and(sent);
         }

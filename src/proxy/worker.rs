@@ -78,7 +78,8 @@ impl Serving {
         let mut listening = Vec::new();
         let most = connections(assignment.links.len());
         for address in &assignment.links {
-            let link = Link::open(address, assignment.seed, clock, most)
+            let seed = assignment.seed ^ u64::from(crc32fast::hash(address.name.as_str().as_bytes()));
+            let link = Link::open(&address.listen, &address.upstream, seed, clock, most)
                 .map_err(|error| failed(Some(&address.name), &address.listen, &error))?;
             let mut address = address.clone();
             address.listen = link.local().to_string();
@@ -121,7 +122,7 @@ fn lease(control: PathBuf) -> std::io::Result<()> {
 /// How many connections each of `links` links may have at a time. Each needs two file handles; the usual soft limit of
 /// 1024 is for programs that use `select`, so it is raised first. What is more waits in the backlog, not
 /// half-connected.
-fn connections(links: usize) -> u32 {
+pub(super) fn connections(links: usize) -> u32 {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // Where it is not allowed, the old limit holds, and is read below.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });

@@ -30,6 +30,8 @@ pub use place::{Place, Whereabouts};
 pub use record::{EntryState, Header, JOURNAL_VERSION};
 pub use residue::{Damage, DamageKind, Residue, header, residue};
 pub use state::{RunDir, StateDir, StateError};
-pub use undo::{CommandUndo, DatabaseUndo, Failover, Family, Held, Home, LinkUndo, PostgresServer, PostgresSession};
-pub use undo::{ProcessUndo, Reverted, Standing, Undo};
+pub use undo::{
+    CommandUndo, ContainerEffect, ContainerUndo, DatabaseUndo, Failover, Family, FileUndo, Held, Home, LinkUndo,
+    MachineUndo, NetworkTrace, NetworkUndo, PostgresServer, PostgresSession, ProcessUndo, Reverted, Standing, Undo,
+};
 pub use writer::JournalError;

@@ -17,6 +17,9 @@ pub struct Service {
     /// Environment added to the runner's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// Start it with libfaketime, so that `clock-skew` can move its clock.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub faketime: bool,
     /// Directory it runs in; the run's folder when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
@@ -54,8 +57,13 @@ pub struct Restart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
-    /// Address that clients dial, `host:port`.
+    /// Address that clients dial, `host:port`; needed unless `control` is given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub listen: String,
-    /// Address the link passes on to, `host:port`.
+    /// Address the link passes on to, `host:port`; needed unless `control` is given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub upstream: String,
+    /// Where a `simulacro proxy serve` takes orders that already has a link of this name, `http://host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::command::HostCommands;
 use super::database;
-use super::docker::NoEngine;
+use super::docker;
 use super::grpc::HostGrpc;
 use super::http::HostHttp;
 use super::links::host::HostLinks;
+use super::machine::HostMachine;
+use super::network::HostNetworks;
 use super::process::HostProcesses;
 use super::secrets::Secrets;
 use super::services::HostServices;
@@ -25,9 +27,11 @@ pub fn connect(clock: Clock, backups: Arc<dyn Backups>, operator: Arc<dyn Operat
     World {
         clock,
         processes: Arc::new(HostProcesses::new(services.clone())),
+        machine: Arc::new(HostMachine::new(program.clone(), services.clone())),
         services,
         links: Arc::new(HostLinks::new(program.clone())),
-        containers: Arc::new(NoEngine),
+        containers: docker::connect(),
+        networks: Arc::new(HostNetworks::new(program.clone())),
         databases: database::connect(secrets.clone()),
         commands: Arc::new(HostCommands::new(program.clone(), secrets.clone())),
         http: Arc::new(HostHttp::new(secrets.clone())),

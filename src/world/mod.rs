@@ -12,6 +12,8 @@ pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod links;
+pub mod machine;
+pub mod network;
 pub mod operator;
 pub mod process;
 pub mod secrets;
@@ -23,6 +25,7 @@ pub mod workers;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::model::{Member, Readiness};
 use crate::safety::{Failover, Reverted, Standing, Undo};
 use crate::scenario::Target;
 use crate::scenario::target::{AfterFailover, PostgresTarget, RedisTarget};
@@ -35,6 +38,8 @@ pub use error::DriverError;
 pub use grpc::Grpc;
 pub use http::Http;
 pub use links::Links;
+pub use machine::Machine;
+pub use network::Networks;
 pub use operator::Operator;
 pub use process::Processes;
 pub use services::Services;
@@ -53,10 +58,14 @@ pub struct World {
     pub links: Arc<dyn Links>,
     /// Containers of an engine.
     pub containers: Arc<dyn Containers>,
+    /// Networks: rules, shapers and queues in network namespaces.
+    pub networks: Arc<dyn Networks>,
     /// Database servers.
     pub databases: Arc<dyn Databases>,
     /// Commands that the scenario names.
     pub commands: Arc<dyn Commands>,
+    /// The machine that the drill runs on.
+    pub machine: Arc<dyn Machine>,
     /// HTTP and TCP from the client's side.
     pub http: Arc<dyn Http>,
     /// gRPC from the client's side.
@@ -79,6 +88,9 @@ impl World {
             Undo::Process(undo) => self.processes.revert(undo).await,
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
+            Undo::Machine(undo) => self.machine.revert(undo).await,
+            Undo::Container(undo) => self.containers.revert(undo).await,
+            Undo::Network(undo) => self.networks.revert(undo).await,
             Undo::Database(undo) => self.databases.revert(undo).await,
         }
     }
@@ -107,19 +119,19 @@ impl World {
         }
     }
 
-    /// What a target means right now, in words: one line for each thing.
+    /// What a target means right now: its members, with owner, labels and readiness. Never empty; changes nothing.
+    /// Guards, plans and plan tokens know a target only by this.
     ///
     /// # Errors
     /// When it means nothing, or cannot be looked at.
-    pub async fn meant(&self, target: &Target) -> Result<Vec<String>, DriverError> {
-        fn words<T: ToString>(found: Vec<T>) -> Vec<String> {
-            found.iter().map(T::to_string).collect()
-        }
+    pub async fn look(&self, target: &Target) -> Result<Vec<Member>, DriverError> {
         match target {
-            Target::Process(selector) => self.processes.resolve(selector).await.map(words),
-            Target::Container(selector) => self.containers.resolve(selector).await.map(words),
+            Target::Process(selector) => self.processes.look(selector).await,
+            Target::Container(selector) => self.containers.look(selector).await,
+            Target::Host(_) => Ok(vec![this_machine()]),
             Target::Postgres(PostgresTarget { url, .. }) | Target::Redis(RedisTarget { url }) => {
-                self.databases.meant(url).await.map(|one| vec![one])
+                let shown = self.databases.meant(url).await?;
+                Ok(vec![server(crate::scenario::database::node(url), shown)])
             }
         }
     }
@@ -133,7 +145,37 @@ impl World {
             Undo::Process(undo) => self.processes.standing(undo).await,
             Undo::Link(undo) => self.links.standing(undo).await,
             Undo::Command(undo) => self.commands.standing(undo).await,
+            Undo::Machine(undo) => self.machine.standing(undo).await,
+            Undo::Container(undo) => self.containers.standing(undo).await,
+            Undo::Network(undo) => self.networks.standing(undo).await,
             Undo::Database(undo) => self.databases.standing(undo).await,
         }
+    }
+}
+
+/// The machine that the drill runs on, as a member of a target.
+fn this_machine() -> Member {
+    let host = crate::safety::Place::here().host;
+    Member {
+        shown: format!("this machine, {host}"),
+        identity: host.clone(),
+        name: host,
+        owner: String::new(),
+        labels: std::collections::BTreeMap::new(),
+        readiness: Readiness::Ready,
+        own: false,
+    }
+}
+
+/// A server that answered, as a member of a target.
+fn server(address: &str, shown: String) -> Member {
+    Member {
+        identity: address.to_owned(),
+        name: address.to_owned(),
+        shown,
+        owner: String::new(),
+        labels: std::collections::BTreeMap::new(),
+        readiness: Readiness::Ready,
+        own: false,
     }
 }

@@ -72,3 +72,20 @@ fn what_is_not_inconclusive_is_not_tried_again() {
     let (exit, said, runs) = run(&home, &file, &[]);
     assert_eq!((exit, runs.len()), (Some(20), 1), "without the flag there is no retry: {said}");
 }
+
+/// A load of a dozen requests cannot be judged on p99.9: once more, and no more.
+#[test]
+fn an_inconclusive_load_is_tried_once_more_too() {
+    let home = Home::new("retry-load");
+    let profile = home.path().join("few.yaml");
+    let text = "simulacro_profile: 1\nname: few\nrequests: [{ name: r, path: / }]\ntimeout: 300ms\n\
+                constant_arrival_rate: { rate: 20, duration: 600ms }\nthresholds: ['p99.9 < 10s']\n";
+    fs::write(&profile, text).unwrap();
+    let url = format!("http://127.0.0.1:{}", door());
+    let mut command = home.simulacro();
+    let out = command.arg("load").arg(&profile).args(["--base-url", &url, "--retry-inconclusive"]).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    let folders: Vec<_> = fs::read_dir(home.reports()).unwrap().collect();
+    assert_eq!((out.status.code(), folders.len()), (Some(20), 2), "{said}");
+    assert!(said.contains("second and last attempt"), "{said}");
+}

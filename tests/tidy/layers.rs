@@ -23,6 +23,8 @@ const FENCED: &[(&str, &[&str], &str)] = &[
     ("askama", &["src/report/"], "templates are filled by reports only"),
     ("rusqlite", &["src/backup/", "src/demo/"], "the database of the demo and of the backup proof"),
     ("axum", &["src/demo/"], "the demo's service is the only server with a framework"),
+    ("tokio_postgres", &["src/world/database/", "src/demo/"], "drivers speak to databases, and the demo keeps orders"),
+    ("redis", &["src/world/database/", "src/demo/"], "drivers speak to databases, and the demo has a cache"),
     ("prost_reflect", &["src/model/grpc/"], "whoever calls by gRPC knows methods and JSON, not descriptors"),
     ("clap", &["src/cli/", "src/demo/"], "the command line is parsed at the top only"),
 ];

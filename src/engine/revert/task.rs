@@ -147,7 +147,7 @@ impl From<DriverError> for Trouble {
 /// Takes the effect back and looks whether it is gone: what a driver says it did is not proof.
 async fn take_back(world: &World, undo: &Undo) -> Result<Reverted, Trouble> {
     let reverted = world.revert(undo).await?;
-    if reverted == Reverted::TargetGone || undo.has_no_inverse() {
+    if reverted == Reverted::TargetGone || undo.answer_is_proof() {
         return Ok(reverted);
     }
     match world.standing(undo).await? {

@@ -4,8 +4,11 @@
 //! older version must stay readable (golden files in `tests/golden/`). New fields get a default.
 
 mod command;
+mod container;
 mod database;
 mod link;
+mod machine;
+mod network;
 mod process;
 
 use std::time::Duration;
@@ -13,8 +16,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use command::CommandUndo;
+pub use container::{ContainerEffect, ContainerUndo};
 pub use database::{DatabaseUndo, Failover, Held, PostgresServer, PostgresSession};
 pub use link::LinkUndo;
+pub use machine::{FileUndo, MachineUndo};
+pub use network::{NetworkTrace, NetworkUndo};
 pub use process::ProcessUndo;
 
 /// What the engine must know of an undo, whatever family it is of.
@@ -31,7 +37,8 @@ pub trait Family {
     /// How long after its caller vanished a harmful call can still take effect: one request timeout.
     fn flight(&self) -> Duration;
 
-    /// Whether this answer may be overtaken by a call that is still on its way, so that it counts only when given twice.
+    /// Whether this answer may be overtaken by a call that is still on its way, so that it counts only when given
+    /// twice.
     fn may_be_overtaken(&self, reverted: Reverted) -> bool {
         reverted == Reverted::AlreadyBack
     }
@@ -39,6 +46,12 @@ pub trait Family {
     /// Whether nothing can take the effect back and nothing is there to see go: a killed process.
     fn has_no_inverse(&self) -> bool {
         false
+    }
+
+    /// Whether the answer of the driver's revert is itself what was seen, and no look after it can tell more: the thing
+    /// that was hurt is gone for good and another one stands in its place.
+    fn answer_is_proof(&self) -> bool {
+        self.has_no_inverse()
     }
 
     /// From where the record can be acted on.
@@ -83,6 +96,12 @@ families! {
     Link(LinkUndo);
     /// A command that the scenario gave as the inverse.
     Command(CommandUndo);
+    /// Stress, a moved clock, a harmed file on the machine that the drill runs on.
+    Machine(MachineUndo);
+    /// A container of an engine.
+    Container(ContainerUndo);
+    /// Something in a network namespace.
+    Network(NetworkUndo);
     /// Something on a database server.
     Database(DatabaseUndo);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Family, Home, Reverted};
-use crate::model::{Name, ProcessId};
+use crate::model::{Name, ProcessId, Signal};
 
 /// Undo for a process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,16 @@ pub enum ProcessUndo {
         #[serde(default)]
         service: Option<Name>,
     },
+    /// The process was sent a signal that it handles: nothing can take that back.
+    Signalled {
+        /// The process.
+        process: ProcessId,
+        /// The signal.
+        signal: Signal,
+        /// The drill's own service whose process it is; none for a process the drill did not start.
+        #[serde(default)]
+        service: Option<Name>,
+    },
 }
 
 impl Family for ProcessUndo {
@@ -37,11 +47,16 @@ impl Family for ProcessUndo {
             ProcessUndo::Killed { process, service: None } => {
                 format!("start again what ran as process {}: the drill killed it and cannot restart it", process.pid)
             }
+            ProcessUndo::Signalled { process, signal, .. } => {
+                format!("nothing to do: process {} was sent {signal}; if it ended, start it again", process.pid)
+            }
         }
     }
 
     fn subject(&self) -> String {
-        let (ProcessUndo::Continue { process } | ProcessUndo::Killed { process, .. }) = self;
+        let (ProcessUndo::Continue { process }
+        | ProcessUndo::Killed { process, .. }
+        | ProcessUndo::Signalled { process, .. }) = self;
         process.to_string()
     }
 
@@ -60,7 +75,7 @@ impl Family for ProcessUndo {
     }
 
     fn has_no_inverse(&self) -> bool {
-        matches!(self, ProcessUndo::Killed { .. })
+        matches!(self, ProcessUndo::Killed { .. } | ProcessUndo::Signalled { .. })
     }
 
     fn home(&self) -> Home {

@@ -6,12 +6,17 @@ use crate::scenario::Scenario;
 
 /// A kind of fault, as far as its specification goes.
 pub trait Kind {
-    /// Whether it is held (and so needs `for` or `until`), or is one act.
+    /// Whether the example below is held (and so needs `for` or `until`), or is one act.
     const HELD: bool;
 
     /// An entry as a scenario has it, without name and time: `process-kill: { target: app }`. It is printed by
     /// `simulacro faults KIND` and simulated by the tests, in a world with the targets and links of `tests/sim.rs`.
     const EXAMPLE: &'static str;
+
+    /// Whether it is held, where that depends on its fields.
+    fn held(&self) -> bool {
+        Self::HELD
+    }
 
     /// What it changes: two faults on one resource at one time are an error; also the blast radius.
     fn touches(&self) -> Vec<ResourceKey> {
@@ -28,6 +33,12 @@ pub trait Kind {
 
     /// What is wrong with its own fields, beyond their types.
     fn problems(&self) -> Vec<FieldProblem> {
+        Vec::new()
+    }
+
+    /// What is wrong with it in this scenario, beyond names that lead nowhere.
+    fn problems_in(&self, scenario: &Scenario) -> Vec<FieldProblem> {
+        let _ = scenario;
         Vec::new()
     }
 

@@ -3,8 +3,30 @@
 //! Adding a kind is one specification here, one line in the catalogue below, one file in `src/fault/`, one page in
 //! `docs/faults/`, one scenario (see `docs/adding-a-fault.md`).
 
+mod clock_skew;
 mod command;
+mod cpu_stress;
+mod disk_fill;
+mod file_corrupt;
+mod io_stress;
+mod container_disconnect;
+mod container_kill;
+mod container_limit;
+mod container_pause;
+mod container_restart;
+mod container_stop;
 mod kind;
+mod memory_stress;
+mod dns_failure;
+mod dns_override;
+mod network_bandwidth;
+mod network_corrupt;
+mod network_duplicate;
+mod network_flow;
+mod network_latency;
+mod network_loss;
+mod network_partition;
+mod network_reorder;
 mod postgres_exhaust_connections;
 mod postgres_lock_table;
 mod postgres_promote;
@@ -12,8 +34,16 @@ mod postgres_slow_queries;
 mod postgres_terminate_connections;
 mod process_kill;
 mod process_pause;
+mod process_signal;
+mod proxy_bandwidth;
 mod proxy_down;
+mod proxy_http;
 mod proxy_latency;
+mod proxy_limit_data;
+mod proxy_packet_loss;
+mod proxy_reset;
+mod proxy_slicer;
+mod proxy_slow_close;
 mod proxy_timeout;
 mod redis_evict;
 mod redis_kill_clients;
@@ -26,8 +56,30 @@ use super::Scenario;
 use super::timing::{After, Hold, Moment, Until, When};
 use crate::model::{HumanDuration, Name};
 
+pub use clock_skew::ClockSkew;
 pub use command::CommandFault;
+pub use container_disconnect::{AddressAfter, ContainerDisconnect};
+pub use container_kill::{ContainerKill, KillMode};
+pub use container_limit::ContainerLimit;
+pub use container_pause::ContainerPause;
+pub use container_restart::ContainerRestart;
+pub use container_stop::ContainerStop;
+pub use cpu_stress::CpuStress;
+pub use disk_fill::DiskFill;
+pub use dns_failure::{DnsFailure, NoAnswer};
+pub use dns_override::DnsOverride;
+pub use file_corrupt::FileCorrupt;
+pub use io_stress::IoStress;
 pub use kind::{FieldProblem, Kind, Use};
+pub use memory_stress::MemoryStress;
+pub use network_bandwidth::NetworkBandwidth;
+pub use network_corrupt::NetworkCorrupt;
+pub use network_duplicate::NetworkDuplicate;
+pub use network_flow::{Direction, Flow, Peer};
+pub use network_latency::NetworkLatency;
+pub use network_loss::NetworkLoss;
+pub use network_partition::{NetworkPartition, Refusal};
+pub use network_reorder::NetworkReorder;
 pub use postgres_exhaust_connections::PostgresExhaustConnections;
 pub use postgres_lock_table::{LockMode, PostgresLockTable};
 pub use postgres_promote::PostgresPromote;
@@ -35,8 +87,16 @@ pub use postgres_slow_queries::PostgresSlowQueries;
 pub use postgres_terminate_connections::PostgresTerminateConnections;
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
+pub use process_signal::ProcessSignal;
+pub use proxy_bandwidth::ProxyBandwidth;
 pub use proxy_down::ProxyDown;
+pub use proxy_http::ProxyHttp;
 pub use proxy_latency::ProxyLatency;
+pub use proxy_limit_data::ProxyLimitData;
+pub use proxy_packet_loss::ProxyPacketLoss;
+pub use proxy_reset::ProxyReset;
+pub use proxy_slicer::ProxySlicer;
+pub use proxy_slow_close::ProxySlowClose;
 pub use proxy_timeout::ProxyTimeout;
 pub use redis_evict::RedisEvict;
 pub use redis_kill_clients::RedisKillClients;
@@ -107,6 +167,11 @@ macro_rules! catalogue {
                 match self { $(FaultSpec::$kind(spec) => spec.problems(),)+ }
             }
 
+            /// What is wrong with it in this scenario, beyond names that lead nowhere.
+            pub fn problems_in(&self, scenario: &Scenario) -> Vec<FieldProblem> {
+                match self { $(FaultSpec::$kind(spec) => spec.problems_in(scenario),)+ }
+            }
+
             /// Why it cannot be taken back in this scenario; none when it can.
             pub fn irreversible(&self, scenario: &Scenario) -> Option<FieldProblem> {
                 match self { $(FaultSpec::$kind(spec) => spec.irreversible(scenario),)+ }
@@ -119,7 +184,7 @@ macro_rules! catalogue {
 
             /// Whether the fault is held (and so needs `for` or `until`), or is one act.
             pub fn is_held(&self) -> bool {
-                match self { $(FaultSpec::$kind(_) => $kind::HELD,)+ }
+                match self { $(FaultSpec::$kind(spec) => spec.held(),)+ }
             }
 
             /// An entry of the kind as a scenario has it, and whether the kind is held; by the kind's name.
@@ -140,12 +205,58 @@ catalogue! {
     ProcessKill = process_kill as "process-kill";
     /// Stops a process (SIGSTOP) and continues it (SIGCONT).
     ProcessPause = process_pause as "process-pause";
+    /// Sends a process a signal that it handles: SIGHUP, SIGUSR1 and the like.
+    ProcessSignal = process_signal as "process-signal";
+    /// Moves the clock of a service of this drill ahead or behind.
+    ClockSkew = clock_skew as "clock-skew";
+    /// Keeps processors of this machine busy.
+    CpuStress = cpu_stress as "cpu-stress";
+    /// Takes memory of this machine and holds it.
+    MemoryStress = memory_stress as "memory-stress";
+    /// Keeps a disk of this machine busy with writes, syncs and reads.
+    IoStress = io_stress as "io-stress";
+    /// Takes space on a disk of this machine.
+    DiskFill = disk_fill as "disk-fill";
+    /// Harms a file of this machine; undo puts the harmed bytes back.
+    FileCorrupt = file_corrupt as "file-corrupt";
     /// Adds latency to a link.
     ProxyLatency = proxy_latency as "proxy-latency";
     /// Cuts a link: connections are refused and reset.
     ProxyDown = proxy_down as "proxy-down";
     /// Turns a link into a black hole: connections stand, nothing passes.
     ProxyTimeout = proxy_timeout as "proxy-timeout";
+    /// Cuts a target's network: everything, or some peers and ports; packets vanish or are refused.
+    NetworkPartition = network_partition as "network-partition";
+    /// Loses a share of a target's packets.
+    NetworkLoss = network_loss as "network-loss";
+    /// Limits what a target can send.
+    NetworkBandwidth = network_bandwidth as "network-bandwidth";
+    /// Adds latency to a target's network.
+    NetworkLatency = network_latency as "network-latency";
+    /// Sends a share of a target's packets twice.
+    NetworkDuplicate = network_duplicate as "network-duplicate";
+    /// Flips a bit in a share of a target's packets.
+    NetworkCorrupt = network_corrupt as "network-corrupt";
+    /// Lets a share of a target's packets overtake the others.
+    NetworkReorder = network_reorder as "network-reorder";
+    /// Lets a target's questions for names fail.
+    DnsFailure = dns_failure as "dns-failure";
+    /// Answers a target's questions for some names with other addresses.
+    DnsOverride = dns_override as "dns-override";
+    /// Limits what each connection of a link carries per second.
+    ProxyBandwidth = proxy_bandwidth as "proxy-bandwidth";
+    /// Delays the closing of a link's connections.
+    ProxySlowClose = proxy_slow_close as "proxy-slow-close";
+    /// Resets a link's connections.
+    ProxyReset = proxy_reset as "proxy-reset";
+    /// Cuts what passes a link into small pieces.
+    ProxySlicer = proxy_slicer as "proxy-slicer";
+    /// Closes a link's connections after so many bytes.
+    ProxyLimitData = proxy_limit_data as "proxy-limit-data";
+    /// Makes a link lossy: packets are lost and sent again.
+    ProxyPacketLoss = proxy_packet_loss as "proxy-packet-loss";
+    /// Bends requests and answers of plain HTTP/1.1 on a link.
+    ProxyHttp = proxy_http as "proxy-http";
     /// Ends the sessions of a PostgreSQL database.
     PostgresTerminateConnections = postgres_terminate_connections as "postgres-terminate-connections";
     /// Takes all connections that a PostgreSQL server has left.
@@ -164,6 +275,18 @@ catalogue! {
     RedisKillClients = redis_kill_clients as "redis-kill-clients";
     /// Runs a command, and another that takes it back; off unless `--allow-commands`.
     CommandFault = command as "command";
+    /// Kills a container: as a crash that its restart policy heals, or by the engine, so that it stays down.
+    ContainerKill = container_kill as "container-kill";
+    /// Stops a container and starts it again.
+    ContainerStop = container_stop as "container-stop";
+    /// Restarts a container.
+    ContainerRestart = container_restart as "container-restart";
+    /// Pauses a container: every process of it is frozen.
+    ContainerPause = container_pause as "container-pause";
+    /// Takes a container out of a network, and connects it again as it was.
+    ContainerDisconnect = container_disconnect as "container-disconnect";
+    /// Lowers the limits of a container: processors, memory, processes.
+    ContainerLimit = container_limit as "container-limit";
 }
 
 /// A fault on the timeline.
@@ -287,6 +410,10 @@ pub enum ResourceKey {
     Target(Name),
     /// A link of the scenario.
     Link(Name),
+    /// The network of a target: of all that shares its namespace.
+    Network(Name),
+    /// A part of the machine that the drill runs on: its processors, a directory, a file.
+    Machine(String),
     /// Whatever a command touches: known only to whoever wrote it.
     Command(String),
 }
@@ -296,6 +423,8 @@ impl std::fmt::Display for ResourceKey {
         match self {
             ResourceKey::Target(name) => write!(f, "target {name}"),
             ResourceKey::Link(name) => write!(f, "link {name}"),
+            ResourceKey::Network(name) => write!(f, "the network of target {name}"),
+            ResourceKey::Machine(part) => write!(f, "{part}"),
             ResourceKey::Command(argv) => write!(f, "command `{argv}`"),
         }
     }

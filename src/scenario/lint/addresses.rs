@@ -34,8 +34,20 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     }
     for (name, proxy) in &scenario.proxies {
         let path = format!("proxies.{name}.listen");
-        address(lint, format!("proxies.{name}.upstream"), Some(&proxy.upstream));
-        if address(lint, path.clone(), Some(&proxy.listen))
+        if proxy.control.is_some() {
+            // It runs already: what is said of its addresses is checked against it, and claims no port.
+            url(lint, format!("proxies.{name}.control"), proxy.control.as_deref());
+            continue;
+        }
+        for (key, text) in [("listen", &proxy.listen), ("upstream", &proxy.upstream)] {
+            if text.is_empty() {
+                let hint = "give `listen` and `upstream`, or `control` for a proxy that already runs";
+                lint.error(format!("proxies.{name}"), format!("`{key}` is missing"), hint);
+            }
+        }
+        let told = |text: &'_ String| (!text.is_empty()).then(|| text.clone());
+        address(lint, format!("proxies.{name}.upstream"), told(&proxy.upstream).as_deref());
+        if address(lint, path.clone(), told(&proxy.listen).as_deref())
             && let Some((host, port)) = claimed(&proxy.listen)
         {
             if claimed(&proxy.upstream).is_some_and(|(h, p)| p == port && meet(&h, &host)) {

@@ -59,7 +59,7 @@ fn targets(lint: &mut Lint<'_>) {
                 }
             }
             Target::Redis(redis) => address(lint, &format!("targets.{name}.redis"), &redis.url, &REDIS),
-            Target::Process(_) | Target::Container(_) => {}
+            Target::Process(_) | Target::Container(_) | Target::Host(_) => {}
         }
     }
 }

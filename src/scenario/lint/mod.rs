@@ -206,7 +206,7 @@ impl<'a> Lint<'a> {
         match self.scenario.targets.get(target)? {
             Target::Process(ProcessSelector::Service(service)) => Some(service),
             Target::Process(ProcessSelector::Foreign(_)) => None,
-            Target::Container(_) | Target::Postgres(_) | Target::Redis(_) => None,
+            Target::Container(_) | Target::Host(_) | Target::Postgres(_) | Target::Redis(_) => None,
         }
     }
 

@@ -71,7 +71,7 @@ fn spec(lint: &mut Lint<'_>, path: &str, spec: &FaultSpec) {
             }
         }
     }
-    for FieldProblem { field, message, hint } in spec.problems() {
+    for FieldProblem { field, message, hint } in spec.problems().into_iter().chain(spec.problems_in(scenario)) {
         lint.error(format!("{path}.{field}"), message, &hint);
     }
 }

@@ -1,6 +1,7 @@
 //! `targets:`: what faults are aimed at.
 
 mod container;
+mod host;
 mod database;
 mod process;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use container::ContainerSelector;
 pub use database::{AfterFailover, PostgresTarget, RedisTarget};
+pub use host::HostSelector;
 pub use process::{ForeignProcess, ProcessSelector};
 
 /// What a fault is aimed at. Resolved when the fault begins; the plan binds the selector and the count.
@@ -19,6 +21,8 @@ pub enum Target {
     Process(ProcessSelector),
     /// Containers of an engine: Docker, or Podman by its Docker socket.
     Container(ContainerSelector),
+    /// The machine that the drill runs on.
+    Host(HostSelector),
     /// A PostgreSQL server.
     Postgres(PostgresTarget),
     /// A Redis server.
@@ -31,6 +35,7 @@ impl Target {
         match self {
             Target::Process(_) => "process",
             Target::Container(_) => "container",
+            Target::Host(_) => "host",
             Target::Postgres(_) => "postgres",
             Target::Redis(_) => "redis",
         }

@@ -1,14 +1,15 @@
 //! The driver of this host's processes: Linux, by pidfd.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use super::identity::{Held, Holding, hold};
-use super::{ProcessState, Processes, procfs, select};
-use crate::model::{ProcessId, Signal};
+use super::{ProcessState, Processes, Reception, look, procfs, select};
+use crate::model::{Member, ProcessId, Signal};
 use crate::safety::{Licence, ProcessUndo, Reverted, Standing};
 use crate::scenario::target::ProcessSelector;
 use crate::world::{DriverError, Services};
@@ -22,12 +23,21 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// Processes of this host, through `/proc` and pidfds.
 pub struct HostProcesses {
     services: Arc<dyn Services>,
+    /// Signals that this process sent: nothing of one can be seen later on the process that got it.
+    sent: Mutex<BTreeSet<(ProcessId, i32)>>,
 }
 
 impl HostProcesses {
     /// A driver that knows the drill's own services by name.
     pub fn new(services: Arc<dyn Services>) -> Self {
-        HostProcesses { services }
+        HostProcesses { services, sent: Mutex::default() }
+    }
+}
+
+impl HostProcesses {
+    fn sent(&self) -> MutexGuard<'_, BTreeSet<(ProcessId, i32)>> {
+        // Each holder changes the set in one statement, so a panic elsewhere leaves it whole.
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -51,9 +61,21 @@ impl Processes for HostProcesses {
         }
     }
 
+    async fn look(&self, selector: &ProcessSelector) -> Result<Vec<Member>, DriverError> {
+        let own = matches!(selector, ProcessSelector::Service(_));
+        let found = self.resolve(selector).await?;
+        let members = move || found.into_iter().map(|process| look::member(process, own)).collect::<Vec<_>>();
+        let looked = tokio::task::spawn_blocking(members).await;
+        looked.map_err(|e| DriverError::Failed(format!("the look at processes broke off: {e}")))
+    }
+
     async fn signal(&self, process: ProcessId, signal: Signal, _licence: Licence<'_>) -> Result<(), DriverError> {
         match hold(process)? {
-            Holding::Same(held) => held.send(signal),
+            Holding::Same(held) => {
+                held.send(signal)?;
+                self.sent().insert((process, signal.number()));
+                Ok(())
+            }
             Holding::Gone => Err(DriverError::NotFound(format!("{process} has ended: nothing was signalled"))),
             Holding::Foreign => Err(DriverError::Identity(format!(
                 "pid {} belongs to another process now: nothing was signalled",
@@ -69,6 +91,21 @@ impl Processes for HostProcesses {
         })
     }
 
+    async fn reception(&self, process: ProcessId, signal: Signal) -> Result<Reception, DriverError> {
+        let Holding::Same(held) = hold(process)? else {
+            return Err(DriverError::NotFound(format!("{process} has ended")));
+        };
+        let has = |set| Some(procfs::signals(process.pid, set)? >> (signal.number() - 1) & 1 == 1);
+        let (ignored, caught) = (has("SigIgn"), has("SigCgt"));
+        match (held.state(), ignored, caught) {
+            (ProcessState::Gone, ..) => Err(DriverError::NotFound(format!("{process} has ended"))),
+            (_, Some(true), _) => Ok(Reception::Ignored),
+            (_, _, Some(true)) => Ok(Reception::Caught),
+            (_, Some(false), Some(false)) => Ok(Reception::Default),
+            _ => Err(DriverError::Failed(format!("cannot see what {process} does with {signal}"))),
+        }
+    }
+
     /// A process that ended took its stop with it, so there is nothing left to take back, whoever has its pid now: that
     /// is [`Reverted::TargetGone`] and not an error, and the pid's new owner is not touched.
     async fn revert(&self, undo: &ProcessUndo) -> Result<Reverted, DriverError> {
@@ -79,7 +116,7 @@ impl Processes for HostProcesses {
             },
             // Alive means that the signal was never sent (or is ignored): nothing to take back. Gone cannot be taken
             // back; what makes that acceptable was settled before the act.
-            ProcessUndo::Killed { process, .. } => Ok(match hold(*process)? {
+            ProcessUndo::Killed { process, .. } | ProcessUndo::Signalled { process, .. } => Ok(match hold(*process)? {
                 Holding::Same(_) => Reverted::AlreadyBack,
                 Holding::Gone | Holding::Foreign => Reverted::TargetGone,
             }),
@@ -97,6 +134,18 @@ impl Processes for HostProcesses {
                 Holding::Same(_) => Standing::Gone,
                 Holding::Gone | Holding::Foreign => Standing::InForce { touched: 1 },
             },
+            ProcessUndo::Signalled { process, signal, .. } => {
+                if !self.sent().contains(&(*process, signal.number())) {
+                    return Ok(Standing::Gone);
+                }
+                // One that waits has reached nobody yet: the process blocks it, or is stopped.
+                let waits =
+                    procfs::signals(process.pid, "ShdPnd").is_some_and(|set| set >> (signal.number() - 1) & 1 == 1);
+                match hold(*process)? {
+                    Holding::Same(_) => Standing::InForce { touched: u64::from(!waits) },
+                    Holding::Gone | Holding::Foreign => Standing::InForce { touched: 1 },
+                }
+            }
         })
     }
 }

@@ -114,6 +114,13 @@ pub fn tracer(pid: i32) -> Option<i32> {
     (tracer != 0).then_some(tracer)
 }
 
+/// A set of signals of a process (proc(5), `status`: `SigIgn`, `SigCgt`, `ShdPnd`): bit 0 is signal 1.
+pub fn signals(pid: i32, set: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(':'))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
 /// Whether two processes run the same program file.
 pub fn same_program(a: i32, b: i32) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -5,7 +5,7 @@ mod lease;
 pub(in crate::world) mod protocol;
 mod shim;
 pub(in crate::world) mod supervisor;
-mod tree;
+pub(in crate::world) mod tree;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -8,13 +8,13 @@ use tokio::sync::mpsc;
 use super::state::{START_UP, Serving, SimLink, SimService};
 use super::{Driver, Sim};
 use crate::clock::Clock;
-use crate::model::{LinkAddress, LinkRule, Name, ProcessId, RuleId, Signal};
+use crate::model::{LinkAddress, LinkRule, Member, Name, ProcessId, Readiness, RuleId, Signal};
 use crate::safety::{CommandUndo, Licence, LinkUndo, ProcessUndo, Reverted, Standing};
 use crate::scenario::target::ProcessSelector;
 use crate::world::DriverError;
 use crate::world::command::{CommandLine, CommandOutput, Commands};
 use crate::world::links::Links;
-use crate::world::process::{ProcessState, Processes};
+use crate::world::process::{ProcessState, Processes, Reception};
 use crate::world::services::{ServiceChange, ServiceLaunch, ServiceNotice, Services};
 
 /// The control address of every simulated link.
@@ -33,6 +33,24 @@ impl Processes for Driver {
         found.map(|p| vec![p]).ok_or_else(|| DriverError::NotFound("no such process in the simulated world".into()))
     }
 
+    async fn look(&self, selector: &ProcessSelector) -> Result<Vec<Member>, DriverError> {
+        let own = matches!(selector, ProcessSelector::Service(_));
+        let found = self.resolve(selector).await?;
+        let member = |process: ProcessId| Member {
+            identity: format!("{}@{}", process.pid, process.start),
+            shown: process.to_string(),
+            name: "simulated".into(),
+            owner: if own { "this drill".into() } else { String::new() },
+            labels: Default::default(),
+            readiness: match self.sim.process_state(self.clock, process) {
+                ProcessState::Running => Readiness::Ready,
+                state => Readiness::NotReady(format!("{state:?}").to_lowercase()),
+            },
+            own,
+        };
+        Ok(found.into_iter().map(member).collect())
+    }
+
     async fn signal(&self, process: ProcessId, signal: Signal, licence: Licence<'_>) -> Result<(), DriverError> {
         let _ = licence;
         self.sim.crash().pass("signal, before").await;
@@ -45,13 +63,20 @@ impl Processes for Driver {
         Ok(self.sim.process_state(self.clock, process))
     }
 
+    async fn reception(&self, process: ProcessId, signal: Signal) -> Result<Reception, DriverError> {
+        let _ = process;
+        Ok(if is_handled(signal) { Reception::Caught } else { Reception::Default })
+    }
+
     async fn revert(&self, undo: &ProcessUndo) -> Result<Reverted, DriverError> {
         self.sim.crash().pass("revert of a process, before").await;
         let reverted = match undo {
-            ProcessUndo::Killed { process, .. } => match self.sim.process_state(self.clock, *process) {
-                ProcessState::Gone => Reverted::TargetGone,
-                _ => Reverted::AlreadyBack,
-            },
+            ProcessUndo::Killed { process, .. } | ProcessUndo::Signalled { process, .. } => {
+                match self.sim.process_state(self.clock, *process) {
+                    ProcessState::Gone => Reverted::TargetGone,
+                    _ => Reverted::AlreadyBack,
+                }
+            }
             ProcessUndo::Continue { process } => match self.sim.process_state(self.clock, *process) {
                 ProcessState::Gone => Reverted::TargetGone,
                 ProcessState::Running => Reverted::AlreadyBack,
@@ -75,8 +100,19 @@ impl Processes for Driver {
                 ProcessState::Gone => Standing::InForce { touched: 1 },
                 _ => Standing::Gone,
             },
+            ProcessUndo::Signalled { process, signal, .. } => {
+                match self.sim.state().signalled.contains(&(*process, signal.number())) {
+                    true => Standing::InForce { touched: 1 },
+                    false => Standing::Gone,
+                }
+            }
         })
     }
+}
+
+/// Whether simulated programs have a handler for a signal: SIGHUP, SIGUSR1, SIGUSR2 and SIGWINCH.
+fn is_handled(signal: Signal) -> bool {
+    matches!(signal.number(), 1 | 10 | 12 | 28)
 }
 
 impl Sim {
@@ -99,6 +135,10 @@ impl Sim {
     fn signal(self, clock: Clock, process: ProcessId, signal: Signal) {
         let now = clock.now();
         let killed = self.change(|state| {
+            state.signalled.insert((process, signal.number()));
+            if is_handled(signal) {
+                return None;
+            }
             if let Some(f) = state.foreign.iter_mut().find(|f| f.process == Some(process)) {
                 match signal {
                     Signal::STOP => f.stopped = true,

@@ -10,6 +10,8 @@ mod crash;
 mod databases;
 mod drivers;
 mod effects;
+mod machine;
+mod networks;
 mod state;
 mod store;
 mod workers;
@@ -64,8 +66,10 @@ impl Sim {
             services: driver.clone(),
             links: driver.clone(),
             containers: driver.clone(),
+            networks: driver.clone(),
             databases: driver.clone(),
             commands: driver.clone(),
+            machine: driver.clone(),
             http: driver.clone(),
             grpc: driver.clone(),
             workers: driver.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::model::{HumanDuration, LinkRule, Name, Offset, ProcessId, RuleId};
+use crate::model::{HumanDuration, LinkRule, Name, Offset, ProcessId, RuleId, Ways};
 use crate::scenario::target::{ForeignProcess, ProcessSelector};
 use crate::scenario::{Scenario, Target};
 use crate::world::services::ServiceNotice;
@@ -64,6 +64,8 @@ pub(super) struct State {
     pub(super) commands: BTreeSet<String>,
     /// Effects of faults on what is not drawn in detail here: containers, networks, hosts, databases.
     pub(super) effects: BTreeSet<String>,
+    /// Signals that were sent: to whom, and their number.
+    pub(super) signalled: BTreeSet<(ProcessId, i32)>,
     /// How many of them stood from when on.
     pub(super) effects_history: Vec<(Offset, usize)>,
     /// What was stored, by id: the body and how often.
@@ -96,6 +98,7 @@ impl State {
             listeners: BTreeMap::new(),
             commands: BTreeSet::new(),
             effects: BTreeSet::new(),
+            signalled: BTreeSet::new(),
             effects_history: Vec::new(),
             store: BTreeMap::new(),
             next_pid: 1000,
@@ -196,14 +199,41 @@ pub(super) fn authority(url: &str) -> &str {
     rest.split(['/', '?']).next().unwrap_or(rest)
 }
 
-/// The delay that rules add to a request and its answer; `None` when nothing passes.
-pub(super) fn delay(rules: &[LinkRule]) -> Option<HumanDuration> {
-    let mut delay = Duration::ZERO;
-    for rule in rules {
+/// Bytes of a request, or of its answer.
+const MESSAGE: u64 = 1000;
+
+/// What rules make of a request and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bent {
+    /// They pass, so much later.
+    Late(Duration),
+    /// Nothing passes.
+    Held,
+    /// The connection is refused or broken.
+    Broken,
+}
+
+/// What rules make of a request and its answer. A rule for some of the connections is drawn as one that meets them all
+/// and leaves them as they are; so is a rule for some HTTP requests.
+pub(super) fn bent(rules: &[LinkRule]) -> Bent {
+    let mut late = Duration::ZERO;
+    for rule in rules.iter().filter(|rule| rule.scope().probability.0 >= 1.0) {
+        let ways = if rule.scope().direction == Ways::Both { 2 } else { 1 };
         match rule {
-            LinkRule::Latency { latency, .. } => delay += 2 * latency.get(),
-            LinkRule::Down {} | LinkRule::Timeout {} => return None,
+            LinkRule::Latency { latency, .. } => late += ways * latency.get(),
+            LinkRule::Bandwidth { rate, .. } => {
+                late += ways * Duration::from_nanos(MESSAGE * 1_000_000_000 / rate.0.max(1));
+            }
+            LinkRule::Slicer { average_size, delay, .. } => {
+                late += ways * delay.get() * u32::try_from(MESSAGE / average_size.0.max(1)).unwrap_or(u32::MAX);
+            }
+            LinkRule::PacketLoss { loss, retransmit, .. } => late += ways * retransmit.get().mul_f64(loss.0),
+            LinkRule::Http { rule, .. } => late += rule.delay.map_or(Duration::ZERO, HumanDuration::get),
+            LinkRule::SlowClose { .. } => {}
+            LinkRule::LimitData { bytes, .. } if bytes.0 >= MESSAGE => {}
+            LinkRule::Down { .. } | LinkRule::Reset { .. } | LinkRule::LimitData { .. } => return Bent::Broken,
+            LinkRule::Timeout { .. } => return Bent::Held,
         }
     }
-    Some(HumanDuration(delay))
+    Bent::Late(late)
 }
