@@ -82,6 +82,14 @@ async fn start(
 /// Every fault is prepared once, which only reads: a target that is missing, too many, not allowed, or out of the
 /// watchdog's reach is found before anything is hurt. Faults ask again when they begin.
 async fn look_at_targets(plan: &Plan, limits: &Limits) -> Result<(), String> {
+    for step in &plan.scenario.playbook {
+        if let Some(problem) = step.irreversible()
+            && !plan.simulated
+            && !plan.consent.yes
+        {
+            return Err(format!("step {}: {}: run with --yes if that is meant", step.name, problem.message));
+        }
+    }
     let reach = reach();
     for (index, fault) in plan.scenario.faults.iter().enumerate() {
         let name = &fault.name;

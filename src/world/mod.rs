@@ -135,8 +135,8 @@ impl World {
             Target::Container(selector) => self.containers.look(selector).await,
             Target::Host(_) => Ok(vec![this_machine()]),
             Target::Postgres(PostgresTarget { url, .. }) | Target::Redis(RedisTarget { url }) => {
-                let shown = self.databases.meant(url).await?;
-                Ok(vec![server(crate::scenario::database::node(url), shown)])
+                let found = self.databases.meant(url).await?;
+                Ok(vec![server(crate::scenario::database::node(url), found)])
             }
         }
     }
@@ -173,9 +173,9 @@ fn this_machine() -> Member {
 }
 
 /// A server that answered, as a member of a target.
-fn server(address: &str, shown: String) -> Member {
+fn server(address: &str, database::Server { identity, shown }: database::Server) -> Member {
     Member {
-        identity: address.to_owned(),
+        identity,
         name: address.to_owned(),
         shown,
         owner: String::new(),

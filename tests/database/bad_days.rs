@@ -114,7 +114,7 @@ async fn tls_is_spoken_and_checked_where_the_address_asks_for_it() {
     let world = world();
     let meant = async |parameters: String| {
         let url = format!("{}?{parameters}", server.data.url_as("tls_only"));
-        world.databases.meant(&url).await.map_err(|e| e.to_string())
+        world.databases.meant(&url).await.map(|server| server.shown).map_err(|e| e.to_string())
     };
     assert!(meant("sslmode=require".into()).await.unwrap().contains("primary"));
     assert!(meant(format!("sslmode=verify-full&sslrootcert={}", authority.display())).await.is_ok());
@@ -139,6 +139,9 @@ async fn each_end_of_a_write_to_postgres_has_its_fate() {
     assert_eq!(write(1, 5_000).await, WriteOutcome::Acked);
     let twice = write(1, 5_000).await;
     assert!(matches!(&twice, WriteOutcome::Refused(why) if why.contains("23505")), "{twice:?}");
+    // Two sessions at least, ready to write: on a new one nothing would be sent yet.
+    let both = tokio::join!(write(10, 5_000), write(11, 5_000));
+    assert_eq!(both, (WriteOutcome::Acked, WriteOutcome::Acked));
     let other = server.client().await;
     other.batch_execute("BEGIN; LOCK TABLE orders").await.unwrap();
     let late = write(2, 300).await;

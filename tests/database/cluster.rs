@@ -191,12 +191,6 @@ impl Server {
         Data { dir, port }
     }
 
-    /// Kills the server.
-    pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
     fn end(&mut self) {
         if let Ok(None) = self.child.try_wait() {
             // A fast shutdown: sessions are ended, the data are closed.

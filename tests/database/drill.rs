@@ -57,6 +57,8 @@ impl Drill {
             host: String::new(),
             load: None,
             retry_of: None,
+            consent: Default::default(),
+            machine: None,
         };
         let journal = journal(&plan, Memory::new(1 << 18)).unwrap();
         Drill { world: world(), scenario, journal, run }
@@ -68,7 +70,7 @@ impl Drill {
 
     pub async fn prepare(&self) -> Result<Vec<Undo>, DriverError> {
         let name: &Name = &self.fault().name;
-        let context = FaultContext { run: &self.run, name, scenario: &self.scenario, dir: "/".as_ref() };
+        let context = FaultContext { run: &self.run, name, scenario: &self.scenario, dir: "/".as_ref(), seed: 1 };
         self.fault().spec.prepare(&self.world, context).await
     }
 

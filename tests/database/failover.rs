@@ -111,8 +111,8 @@ fn account(run: &Path) -> Account {
     for entry in replay(&journal) {
         let id = ids[&entry.n];
         match entry.fate {
-            Fate::Acked { when } => drop(acked.insert(id, when)),
-            Fate::Unknown { .. } => drop(unknown.insert(id)),
+            Fate::Acked { when } => acked.extend([(id, when)]),
+            Fate::Unknown { .. } => unknown.extend([id]),
             Fate::Refused { .. } | Fate::NotSent { .. } => {}
         }
     }
@@ -163,7 +163,7 @@ async fn with_asynchronous_replication_the_loss_found_is_the_loss_there_is() {
         let crash = result.faults.iter().find(|fault| fault.name.as_str() == "crash").unwrap();
         let oldest = lost.iter().map(|id| account.acked[id]).min().unwrap();
         let rpa = ledger.rpa[&crash.name];
-        assert_eq!(rpa.value, crash.t_act.expect("it was done") - oldest, "drill {n}");
+        assert_eq!(rpa.value, crash.t_act.expect("it was done").since(oldest), "drill {n}");
         losses.push(lost.len());
         points.push(rpa.value.seconds());
     }
@@ -219,4 +219,49 @@ objectives: {{ rpo: {{ max: 0s, fault: pause }} }}
     assert!(ledger.acked > 20 && ledger.unknown > 20, "{ledger:?}");
     assert_eq!((ledger.lost, ledger.altered, ledger.unexpected), (Some(0), Some(0), Some(0)), "{ledger:?}");
     until("Redis answers", async || cache.ask::<String>(&["PING"]).await.is_ok()).await;
+}
+
+/// A scenario of `scenarios/`, run for real.
+fn shown(home: &Home, name: &str, vars: &[String]) -> (Option<i32>, String) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
+    let mut command = home.simulacro();
+    command.arg("run").arg(file).arg("--yes").envs([("PGPASSWORD", PASSWORD), ("REDIS_PASSWORD", PASSWORD)]);
+    let output = command.args(vars.iter().flat_map(|var| ["-V", var])).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains(PASSWORD), "a secret was told");
+    (output.status.code(), said)
+}
+
+const PASSWORD: &str = "correct-horse-battery";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs postgresql and redis: scripts/test installs them"]
+async fn the_scenario_of_contention_runs_with_the_rights_that_it_names() {
+    let home = Home::new("pg-contention");
+    let server = Server::new(home.path()).await;
+    server.run("CREATE USER app").await;
+    server.run(&format!("CREATE USER drill PASSWORD '{PASSWORD}'; GRANT pg_monitor, pg_signal_backend TO drill")).await;
+    server.run(&format!("{TABLE}; GRANT ALL ON ledger TO drill")).await;
+    let _somebody_else = super::cluster::connect(&server.data.url_as("app")).await.unwrap();
+    let port = server.data.port;
+    let vars = [
+        format!("host=127.0.0.1:{port}"),
+        format!("db=postgres://drill:${{env:PGPASSWORD}}@127.0.0.1:{port}/postgres"),
+    ];
+    let (code, said) = tokio::task::block_in_place(|| shown(&home, "postgres-contention.yaml", &vars));
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(server.tagged().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs postgresql and redis: scripts/test installs them"]
+async fn the_scenario_of_a_lost_cache_runs() {
+    let home = Home::new("redis-lost");
+    let cache = Cache::new(home.path(), &[]).await;
+    let mut client = cache.client(std::time::Duration::from_secs(5)).await;
+    super::cache::ask::<()>(&mut client, &["SET", "cache:1", "x"]).await.unwrap();
+    let url = format!("cache={}", cache.url());
+    let vars = [format!("host=127.0.0.1:{}", cache.port), url];
+    let (code, said) = tokio::task::block_in_place(|| shown(&home, "redis-lost.yaml", &vars));
+    assert_eq!(code, Some(0), "{said}");
 }

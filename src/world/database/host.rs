@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::keyvalue::KeyValue;
 use super::postgresql::Postgres;
-use super::{DatabaseRead, DatabaseWrite, Databases, Effect, Harm, Row, WriteOutcome};
+use super::{DatabaseRead, DatabaseWrite, Databases, Effect, Harm, Row, Server, WriteOutcome};
 use crate::safety::{DatabaseUndo, Licence, Reverted, Standing};
 use crate::scenario::step::PostgresAction;
 use crate::world::DriverError;
@@ -48,7 +48,7 @@ fn is_redis(url: &str) -> bool {
 
 #[async_trait]
 impl Databases for HostDatabases {
-    async fn meant(&self, url: &str) -> Result<String, DriverError> {
+    async fn meant(&self, url: &str) -> Result<Server, DriverError> {
         self.clean(if is_redis(url) { self.redis.meant(url).await } else { self.postgres.meant(url).await })
     }
 

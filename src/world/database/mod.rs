@@ -161,6 +161,15 @@ pub enum DatabaseRead<'a> {
 /// A row of a ledger: its id, and the object that holds it where there is one.
 pub type Row = (Value, Option<Value>);
 
+/// What answers at an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Which server it is: another one at the same address has another.
+    pub identity: String,
+    /// In words.
+    pub shown: String,
+}
+
 /// Whether something may be started after a failover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
@@ -173,8 +182,8 @@ pub enum Start {
 /// Database servers.
 #[async_trait]
 pub trait Databases: Send + Sync {
-    /// What answers at an address right now, in words.
-    async fn meant(&self, url: &str) -> Result<String, DriverError>;
+    /// What answers at an address right now.
+    async fn meant(&self, url: &str) -> Result<Server, DriverError>;
     /// How a harm would be taken back. Reads the server, and refuses what it could not do there.
     async fn prepare(&self, url: &str, harm: &Harm, effect: Effect<'_>) -> Result<DatabaseUndo, DriverError>;
     /// Harms.

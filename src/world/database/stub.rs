@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{DatabaseRead, DatabaseWrite, Databases, Effect, Harm, Row, WriteOutcome};
+use super::{DatabaseRead, DatabaseWrite, Databases, Effect, Harm, Row, Server, WriteOutcome};
 use crate::safety::{DatabaseUndo, Licence, Reverted, Standing};
 use crate::scenario::step::PostgresAction;
 use crate::world::DriverError;
@@ -21,7 +21,7 @@ fn refusal() -> DriverError {
 
 #[async_trait]
 impl Databases for NoDatabases {
-    async fn meant(&self, _: &str) -> Result<String, DriverError> {
+    async fn meant(&self, _: &str) -> Result<Server, DriverError> {
         Err(refusal())
     }
 

@@ -11,15 +11,16 @@ use crate::safety::{DatabaseUndo, Held, Licence, PostgresServer, PostgresSession
 use crate::scenario::database::node;
 use crate::scenario::step::PostgresAction;
 use crate::world::DriverError;
-use crate::world::database::{DatabaseRead, DatabaseWrite, Databases, Effect, Harm, Row, WriteOutcome};
+use crate::world::database::{DatabaseRead, DatabaseWrite, Databases, Effect, Harm, Row, Server, WriteOutcome};
 
 /// Clients connect again, and a new primary is found, after this time.
 const HEALS_AFTER: Duration = Duration::from_millis(300);
 
 #[async_trait]
 impl Databases for Driver {
-    async fn meant(&self, url: &str) -> Result<String, DriverError> {
-        Ok(format!("a simulated database at {}", node(url)))
+    async fn meant(&self, url: &str) -> Result<Server, DriverError> {
+        let identity = node(url).to_owned();
+        Ok(Server { shown: format!("a simulated database at {identity}"), identity })
     }
 
     async fn prepare(&self, url: &str, harm: &Harm, effect: Effect<'_>) -> Result<DatabaseUndo, DriverError> {

@@ -45,6 +45,10 @@ pub(super) enum Trouble {
 
 impl From<RedisError> for Trouble {
     fn from(e: RedisError) -> Self {
+        // The crate's own words for what the server said to the password.
+        if e.kind() == redis::ErrorKind::AuthenticationFailed {
+            return Trouble::Server { code: "WRONGPASS".into(), said: e.to_string() };
+        }
         match e.code() {
             Some(code) if !e.is_io_error() && !e.is_connection_dropped() => {
                 Trouble::Server { code: code.to_owned(), said: format!("{code} {}", e.detail().unwrap_or_default()) }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::address::Address;
-use super::{Effect, Harm};
+use super::{Effect, Harm, Server};
 use crate::safety::{DatabaseUndo, Licence, Standing};
 use crate::world::DriverError;
 use crate::world::http::ExchangeFailure;
@@ -122,10 +122,11 @@ impl KeyValue {
         Ok(facts)
     }
 
-    pub(super) async fn meant(&self, url: &str) -> Result<String, DriverError> {
+    pub(super) async fn meant(&self, url: &str) -> Result<Server, DriverError> {
         let facts = self.facts(url).await?;
         let address = self.address(url)?;
-        Ok(format!("Redis {} at {address}, {}", facts.version, facts.role))
+        let shown = format!("Redis {} at {address}, {}", facts.version, facts.role);
+        Ok(Server { identity: format!("{address} {}", facts.run), shown })
     }
 
     pub(super) async fn prepare(

@@ -1,12 +1,15 @@
 //! `CLIENT PAUSE`.
 //!
 //! A pause of writes is ended by `CLIENT UNPAUSE`. A pause of everything is not: the server makes that command wait,
-//! too. So everything is paused for half a second at a time, and the order for the next half second is already
-//! waiting, first in the queue, when one ends. Without its runner such a pause ends by itself within a second.
+//! too. So everything is paused for half a second at a time, and the orders for the next two half seconds are already
+//! waiting, first in the queue, when one ends. They are withdrawn with their connection: without its runner such a pause
+//! ends by itself within a second.
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Trouble;
@@ -38,13 +41,20 @@ impl KeyValue {
         let late = |_| DriverError::Timeout(format!("Redis at {address} did not accept the pause within {CALL:?}"));
         first.map_err(late)?.map_err(|trouble| trouble.told(&address))?;
         let keeper = tokio::spawn(async move {
-            while Instant::now() + SLICE < end {
-                // Answered when the pause before it has ended, and with that a pause again.
-                if link.ask::<()>(&order).await.is_err() {
-                    return;
+            let next = || {
+                let (mut link, order) = (link.clone(), order.clone());
+                async move { link.ask::<()>(&order).await }
+            };
+            // Two at a time: the second waits on the same connection, and so before every command that came meanwhile.
+            let mut under_way: FuturesUnordered<_> = [next(), next()].into_iter().collect();
+            while let Some(answered) = under_way.next().await {
+                if answered.is_err() || Instant::now() + SLICE * 2 > end {
+                    break;
                 }
+                under_way.push(next());
             }
-            sleep(SLICE).await;
+            // Those that still wait are withdrawn with their connection.
+            tokio::time::sleep_until(end.min(Instant::now() + SLICE)).await;
         });
         lock(&self.held).insert(tag.to_owned(), AbortOnDropHandle::new(keeper));
         Ok(())

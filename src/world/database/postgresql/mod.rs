@@ -14,7 +14,7 @@ use tokio_postgres::Row as Found;
 use tokio_postgres::types::ToSql;
 
 use super::address::Address;
-use super::{Effect, Harm};
+use super::{Effect, Harm, Server};
 use crate::safety::{DatabaseUndo, Held, Licence, PostgresServer, Reverted, Standing};
 use crate::world::DriverError;
 use crate::world::http::dial::Dialler;
@@ -147,11 +147,12 @@ impl Postgres {
         })
     }
 
-    pub(super) async fn meant(&self, url: &str) -> Result<String, DriverError> {
+    pub(super) async fn meant(&self, url: &str) -> Result<Server, DriverError> {
         let facts = self.facts(url).await?;
         let role = if facts.standby { "standby" } else { "primary" };
         let address = self.address(url)?;
-        Ok(format!("PostgreSQL {} at {address}, {role}, database {}", facts.version, facts.database))
+        let shown = format!("PostgreSQL {} at {address}, {role}, database {}", facts.version, facts.database);
+        Ok(Server { identity: format!("{address} {}", facts.server.system), shown })
     }
 
     pub(super) async fn is_primary(&self, url: &str) -> Result<bool, DriverError> {
