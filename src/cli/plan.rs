@@ -96,8 +96,8 @@ fn targets(scenario: &Scenario) -> Vec<String> {
         }
         target => {
             let world = host::connect(clock, Arc::new(HostBackups::new(clock, None)), Arc::new(Nobody));
-            match runtime.block_on(world.meant(target)) {
-                Ok(found) => found.join(", "),
+            match runtime.block_on(world.look(target)) {
+                Ok(found) => found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
                 Err(e) => format!("nothing now: {e}"),
             }
         }

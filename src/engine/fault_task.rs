@@ -67,7 +67,13 @@ impl FaultTask {
         if fault.spec.runs_commands() && !plan.allow_commands {
             return Err("commands are off: run with --allow-commands".into());
         }
-        let context = FaultContext { run: &plan.run, name: &fault.name, scenario: &plan.scenario, dir: &plan.dir };
+        let context = FaultContext {
+            run: &plan.run,
+            name: &fault.name,
+            scenario: &plan.scenario,
+            dir: &plan.dir,
+            seed: plan.seed,
+        };
         let prepare = fault.spec.prepare(&self.world, context);
         let undo = match tokio::time::timeout(PREPARE_WITHIN, prepare).await {
             Ok(Ok(undo)) => undo,

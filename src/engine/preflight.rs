@@ -71,7 +71,7 @@ async fn look_at_targets(plan: &Plan, world: &World) -> Result<(), String> {
         if fault.spec.runs_commands() && !plan.allow_commands {
             return Err(format!("fault {name} runs a command of the scenario's own: allow that with --allow-commands"));
         }
-        let context = FaultContext { run: &plan.run, name, scenario: &plan.scenario, dir: &plan.dir };
+        let context = FaultContext { run: &plan.run, name, scenario: &plan.scenario, dir: &plan.dir, seed: plan.seed };
         let prepare = fault.spec.prepare(world, context);
         let undo = match tokio::time::timeout(PREPARE_WITHIN, prepare).await {
             Ok(undo) => undo.map_err(|e| format!("fault {name}: {e}"))?,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::model::{LinkAddress, LinkRule, Name, ProcessId, RuleId, Signal};
+use crate::model::{LinkAddress, LinkRule, Member, Name, ProcessId, RuleId, Signal};
 use crate::safety::{CommandUndo, Licence, LinkUndo, ProcessUndo, Reverted, Standing, Undo};
 use crate::scenario::target::ProcessSelector;
 use crate::world::command::{CommandLine, CommandOutput};
@@ -101,6 +101,9 @@ fn unused<T>() -> Result<T, DriverError> {
 #[async_trait]
 impl Processes for Script {
     async fn resolve(&self, _: &ProcessSelector) -> Result<Vec<ProcessId>, DriverError> {
+        unused()
+    }
+    async fn look(&self, _: &ProcessSelector) -> Result<Vec<Member>, DriverError> {
         unused()
     }
     async fn signal(&self, _: ProcessId, _: Signal, _: Licence<'_>) -> Result<(), DriverError> {

@@ -53,7 +53,7 @@ mod tests {
     async fn lives(fault: &impl Fault) {
         let (scenario, world) = world().await;
         let (run, fault_name) = (RunId("run-1".into()), name("crawl"));
-        let context = FaultContext { run: &run, name: &fault_name, scenario: &scenario, dir: "/".as_ref() };
+        let context = FaultContext { run: &run, name: &fault_name, scenario: &scenario, dir: "/".as_ref(), seed: 7 };
         let undo = fault.prepare(&world, context).await.expect("prepared");
         let [Undo::Link(record)] = undo.as_slice() else { panic!("{undo:?}") };
         assert_eq!((record.link.as_str(), record.rule.0.as_str()), ("front", "run-1/crawl"));
@@ -77,7 +77,7 @@ mod tests {
     async fn an_unknown_link_and_an_undo_of_another_kind_are_refused_before_anything_happens() {
         let (scenario, world) = world().await;
         let (run, fault_name) = (RunId("run-1".into()), name("cut"));
-        let context = FaultContext { run: &run, name: &fault_name, scenario: &scenario, dir: "/".as_ref() };
+        let context = FaultContext { run: &run, name: &fault_name, scenario: &scenario, dir: "/".as_ref(), seed: 7 };
         let fault = ProxyDown { proxy: name("back") };
         assert!(matches!(fault.prepare(&world, context).await, Err(DriverError::NotFound(_))));
         assert!(matches!(fault.inject(&world, &[], Licence::for_tests()).await, Err(DriverError::Failed(_))));

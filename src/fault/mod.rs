@@ -33,6 +33,8 @@ pub struct FaultContext<'a> {
     pub scenario: &'a Scenario,
     /// The directory commands run in.
     pub dir: &'a Path,
+    /// Where every random choice comes from.
+    pub seed: u64,
 }
 
 /// A kind of fault.

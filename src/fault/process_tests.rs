@@ -68,7 +68,7 @@ fn world(scenario: &Scenario) -> World {
 
 async fn prepare(fault: &impl Fault, world: &World, scenario: &Scenario) -> Result<Vec<Undo>, DriverError> {
     let (run, name): (RunId, Name) = (RunId("run".into()), "it".parse().unwrap());
-    fault.prepare(world, FaultContext { run: &run, name: &name, scenario, dir: Path::new("/") }).await
+    fault.prepare(world, FaultContext { run: &run, name: &name, scenario, dir: Path::new("/"), seed: 7 }).await
 }
 
 fn kill(signal: Signal) -> ProcessKill {

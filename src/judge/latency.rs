@@ -109,7 +109,8 @@ fn span_latency(load: &LoadTrack, range: &SpanRange, sums: &Sums, now: Offset) -
     }
 }
 
-/// One row a second, from the first request on.
+/// One row a second, from the first request on. Rows older than an hour, when the run ended, show the latencies of the
+/// minute around them.
 pub(super) fn windows(load: &LoadTrack) -> Vec<Window> {
     let Some(begin) = load.begin() else { return Vec::new() };
     let first = begin.nanos().div_euclid(SECOND.nanos());
@@ -119,10 +120,16 @@ pub(super) fn windows(load: &LoadTrack) -> Vec<Window> {
         let to = from + SECOND;
         let counts = load.counts(from, to);
         let mut ok = Hist::default();
-        if let Some(second) = usize::try_from(n).ok().and_then(|n| load.second(n)) {
-            ok.merge_sparse(&second);
+        let mut failed = counts.bad() + counts.pending;
+        if let Some((hist, kept)) = usize::try_from(n).ok().and_then(|n| load.second(n)) {
+            ok.merge_sparse(&hist);
+            if kept.len() > 1 {
+                // More than an hour ago: latencies are those of a minute, and so must be the failures among them.
+                let at = |n: usize| Offset(n as i64 * SECOND.nanos());
+                let all = load.counts(at(kept.start), at(kept.end));
+                failed = all.bad() + all.pending;
+            }
         }
-        let failed = counts.bad() + counts.pending;
         let seen = from.max(begin);
         let untold = load.cells(seen, to.min(load.end())).iter().any(|cell| !cell.told);
         let seconds = to.min(load.end()).since(seen).seconds();

@@ -29,7 +29,17 @@ pub(super) fn judge(
             rule(part, metric, threshold, &sample)
         }
         Scope::Load(_, load, request) => {
-            let part = rule(part, metric, threshold, &Sample::of_span(load, range, *request, now));
+            let sample = match timeline.first_act().filter(|act| range.to.is_some_and(|end| end <= *act)) {
+                Some(act) => Sample::of_calm(load, range, *request, act, now),
+                None => Sample::of_span(load, range, *request, now),
+            };
+            let mut part = rule(part, metric, threshold, &sample);
+            if sample.struck > 0 {
+                let struck = number(sample.struck, "request", "requests");
+                let why =
+                    format!("{}; {struck} under way at its end failed after a fault had acted: not counted", part.why);
+                part.why = why;
+            }
             match load.missing_between(from, to) {
                 Some(missing) => {
                     let why = format!("part of the stream is missing from {} on: {}", missing.from, missing.why);

@@ -109,7 +109,7 @@ fn facts(comparison: &Comparison) -> Vec<String> {
             [one] => format!("run {one}"),
             runs => format!("{} runs", runs.len()),
         };
-        format!("{name}: {runs}, {} on, on {}", words::wall(&side.started), side.hosts.join(", "))
+        format!("{name}: {runs}, since {}, on {}", words::wall(&side.started), side.hosts.join(", "))
     };
     let mut facts = vec![
         side("BASE", &comparison.base),

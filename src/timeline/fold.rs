@@ -345,6 +345,11 @@ impl Timeline {
         self.phases.iter().find(|p| p.phase == phase).copied()
     }
 
+    /// When the first fault acted.
+    pub fn first_act(&self) -> Option<Offset> {
+        self.faults.iter().filter_map(|fault| fault.act).min()
+    }
+
     /// A fault by name.
     pub fn fault(&self, name: &Name) -> Option<&FaultTrack> {
         self.faults.iter().find(|f| f.name == *name)
@@ -376,14 +381,17 @@ impl Timeline {
     }
 
     /// Latencies of successes of each second and load stream, for interval logs, by their start: stream, start, length,
-    /// histogram.
+    /// histogram. What is more than an hour old may be kept in intervals of a minute.
     pub fn interval_histograms(&self) -> impl Iterator<Item = (&Name, Offset, Delta, Sparse)> {
         let length = Delta::from_millis(1_000);
         let end = self.loads.values().map(LoadTrack::end).max().unwrap_or(Offset::ZERO);
         let seconds = 0..usize::try_from(end.nanos() / length.nanos() + 1).unwrap_or(0);
         let of = move |n: usize| {
             let start = Offset(length.nanos() * n as i64);
-            self.loads.iter().filter_map(move |(name, load)| Some((name, start, length, load.second(n)?)))
+            self.loads.iter().filter_map(move |(name, load)| {
+                let (hist, kept) = load.second(n).filter(|(_, kept)| kept.start == n)?;
+                Some((name, start, Delta(length.nanos() * kept.len() as i64), hist))
+            })
         };
         seconds.flat_map(of).filter(|(.., hist)| hist.total() > 0)
     }

@@ -145,6 +145,9 @@ pub struct WindowLine {
     /// later, and how many, ascending. Counts those under way when a phase or the load ends. None: it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub later: Option<Vec<(u32, u32)>>,
+    /// Those of them that count as failures, likewise: a fault that acts after the window is not its failure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later_failed: Vec<(u32, u32)>,
     /// Values that were longer than 600 s and count as 600 s.
     #[serde(default)]
     pub saturated: u64,

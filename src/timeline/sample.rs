@@ -23,6 +23,8 @@ pub struct Sample {
     pub dropped: u64,
     /// Latencies of good ones.
     pub latencies: Hist,
+    /// Failures that are left out: the requests were under way when the span ended, and a fault acted before they failed.
+    pub struck: u64,
     /// The time they were made in.
     pub over: Delta,
 }
@@ -61,6 +63,17 @@ impl Sample {
     pub fn of_span(load: &LoadTrack, range: &SpanRange, request: Option<u16>, now: Offset) -> Sample {
         let mut sample = Sample::default();
         sample.add_sums(&load.so_far(range, request), load.length(range, now));
+        sample
+    }
+
+    /// The same of a span before any fault. A request that was under way at its end and failed after a fault had acted
+    /// is the fault's failure, not the span's: it was censored, and is left out.
+    pub fn of_calm(load: &LoadTrack, range: &SpanRange, request: Option<u16>, acted: Offset, now: Offset) -> Sample {
+        let sums = load.so_far(range, request);
+        let mut sample = Sample::default();
+        sample.add_sums(&sums, load.length(range, now));
+        sample.struck = load.failed_after(range, &sums, acted).min(sample.bad);
+        sample.bad -= sample.struck;
         sample
     }
 

@@ -64,13 +64,15 @@ pub(crate) struct Fare {
     pub not_sent: u64,
     pub pending: u64,
     pub latency_us: u64,
+    /// So many windows later the failures came; 0: within the window.
+    pub failed_later: u32,
     /// The request name; empty: `list`.
     pub request: &'static str,
 }
 
 /// Ten good requests of 2 ms.
 pub(crate) const FINE: Fare =
-    Fare { ok: 10, err: 0, dropped: 0, not_sent: 0, pending: 0, latency_us: 2_000, request: "" };
+    Fare { ok: 10, err: 0, dropped: 0, not_sent: 0, pending: 0, latency_us: 2_000, failed_later: 0, request: "" };
 
 /// Ten refused requests.
 pub(crate) const REFUSED: Fare = Fare { ok: 0, err: 10, latency_us: 1_000, ..FINE };
@@ -168,6 +170,8 @@ impl Script {
             hist_ok: hist(fare.ok, fare.latency_us),
             hist_err: hist(fare.err, fare.latency_us),
             slots: (0..10).map(slot).filter(|s| s.ok + s.bad > 0).collect(),
+            later_failed: if fare.failed_later > 0 { vec![(fare.failed_later, fare.err as u32)] } else { Vec::new() },
+            later: (fare.failed_later > 0).then(|| vec![(fare.failed_later, fare.err as u32)]),
             is_final: fare.pending == 0,
             ..WindowLine::default()
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::command::HostCommands;
-use super::docker::NoEngine;
+use super::docker;
 use super::grpc::HostGrpc;
 use super::http::HostHttp;
 use super::links::host::HostLinks;
@@ -26,7 +26,7 @@ pub fn connect(clock: Clock, backups: Arc<dyn Backups>, operator: Arc<dyn Operat
         processes: Arc::new(HostProcesses::new(services.clone())),
         services,
         links: Arc::new(HostLinks::new(program.clone())),
-        containers: Arc::new(NoEngine),
+        containers: docker::connect(),
         commands: Arc::new(HostCommands::new(program.clone(), secrets.clone())),
         http: Arc::new(HostHttp::new(secrets.clone())),
         grpc: Arc::new(HostGrpc::new(secrets)),

@@ -22,6 +22,7 @@ pub mod workers;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::model::{Member, Readiness};
 use crate::safety::{Reverted, Standing, Undo};
 use crate::scenario::Target;
 
@@ -77,17 +78,16 @@ impl World {
         }
     }
 
-    /// What a target means right now, in words: one line for each thing.
+    /// What a target means right now: its members, with owner, labels and readiness. Never empty; changes nothing.
+    /// Guards, plans and plan tokens know a target only by this.
     ///
     /// # Errors
     /// When it means nothing, or cannot be looked at.
-    pub async fn meant(&self, target: &Target) -> Result<Vec<String>, DriverError> {
-        fn words<T: ToString>(found: Vec<T>) -> Vec<String> {
-            found.iter().map(T::to_string).collect()
-        }
+    pub async fn look(&self, target: &Target) -> Result<Vec<Member>, DriverError> {
         match target {
-            Target::Process(selector) => self.processes.resolve(selector).await.map(words),
-            Target::Container(selector) => self.containers.resolve(selector).await.map(words),
+            Target::Process(selector) => self.processes.look(selector).await,
+            Target::Container(selector) => self.containers.look(selector).await,
+            Target::Host(_) => Ok(vec![this_machine()]),
         }
     }
 
@@ -101,5 +101,19 @@ impl World {
             Undo::Link(undo) => self.links.standing(undo).await,
             Undo::Command(undo) => self.commands.standing(undo).await,
         }
+    }
+}
+
+/// The machine that the drill runs on, as a member of a target.
+fn this_machine() -> Member {
+    let host = crate::safety::Place::here().host;
+    Member {
+        shown: format!("this machine, {host}"),
+        identity: host.clone(),
+        name: host,
+        owner: String::new(),
+        labels: std::collections::BTreeMap::new(),
+        readiness: Readiness::Ready,
+        own: false,
     }
 }

@@ -140,3 +140,22 @@ fn a_level_that_looked_at_nothing_does_not_pass() {
     assert_eq!((outcome, why.as_str()), (Inconclusive, "nothing was seen in this time"));
     assert_eq!(level("warmup", "error_rate: '< 1%'", &script).0, Inconclusive);
 }
+
+/// measurement.md: an observation belongs to its intended start. One that was under way when the phase ended is censored
+/// there: had the fault not acted, it would have been answered.
+#[test]
+fn what_a_fault_fails_of_the_requests_under_way_is_no_failure_of_the_baseline() {
+    // The fault acts at 2.0 s, in window 20.
+    let cut = |failed_later| loaded(move |t| if t == 1_900 { Fare { failed_later, ..REFUSED } } else { FINE });
+    let (outcome, measured, why) = level("baseline", "error_rate: '< 1%'", &cut(1));
+    assert_eq!((outcome, measured.as_str()), (Pass, "0 % of 190 observations"));
+    assert!(why.ends_with("10 requests under way at its end failed after a fault had acted: not counted"), "{why}");
+    assert_eq!(level("baseline", "error_rate: '< 1%'", &cut(0)).0, Breach, "it failed before the fault acted");
+    assert_eq!(level("total", "error_rate: '<= 0%'", &cut(1)).0, Breach, "the whole run counts it");
+    // After the fault nothing is left out: what fails then has a system to blame.
+    let after = loaded(|t| if t == 14_400 { Fare { failed_later: 3, ..REFUSED } } else { FINE });
+    assert_eq!(
+        level("after", "error_rate: '<= 0%'", &after).0,
+        level("after", "error_rate: '<= 0%'", &loaded(|t| if t == 14_400 { REFUSED } else { FINE })).0
+    );
+}

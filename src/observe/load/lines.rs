@@ -99,6 +99,7 @@ impl Lines {
             late: tally.late,
             // In a line for several windows it is not known which of them a request belongs to.
             later: (!update.merged).then(|| tally.later.clone()),
+            later_failed: if update.merged { Vec::new() } else { tally.later_failed.clone() },
             slots: tally.slots.clone(),
             is_final: update.last,
             why: tally.why.map(|reason| self.trouble.told(reason)),
@@ -125,7 +126,8 @@ fn halves(update: &Update) -> Option<(Update, Update)> {
         let (mut one, mut two) = (update.clone(), update.clone());
         one.last = false;
         let rest = one.tally.later.split_off(later.len() / 2);
-        two.tally = Tally { later: rest, ..Tally::default() };
+        let failed = one.tally.later_failed.split_off(one.tally.later_failed.len() / 2);
+        two.tally = Tally { later: rest, later_failed: failed, ..Tally::default() };
         return Some((one, two));
     }
     let [first, second] = match [ok, err, service].map(|part| !part.is_empty()) {

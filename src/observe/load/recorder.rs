@@ -58,6 +58,8 @@ pub struct Tally {
     pub slots: Vec<Slot>,
     /// Requests that ended in a later window: how many windows later, and how many; ordered.
     pub later: Vec<(u32, u32)>,
+    /// Those of them that failed, likewise.
+    pub later_failed: Vec<(u32, u32)>,
 }
 
 /// How a request ended.
@@ -148,19 +150,13 @@ impl Tally {
             mine.bad += slot.bad;
             mine.max_us = mine.max_us.max(slot.max_us);
         }
-        other.later.into_iter().for_each(|(windows, n)| self.end_later(windows, n));
+        other.later.into_iter().for_each(|(windows, n)| end_later(&mut self.later, windows, n));
+        other.later_failed.into_iter().for_each(|(windows, n)| end_later(&mut self.later_failed, windows, n));
     }
 
     /// Whether nothing happened.
     pub fn is_empty(&self) -> bool {
         self.intended == 0 && self.dropped == 0 && self.not_sent == 0 && self.ok.is_empty() && self.err.is_empty()
-    }
-
-    fn end_later(&mut self, windows: u32, n: u32) {
-        match self.later.binary_search_by_key(&windows, |(windows, _)| *windows) {
-            Ok(at) => self.later[at].1 += n,
-            Err(at) => self.later.insert(at, (windows, n)),
-        }
     }
 
     fn slot(&mut self, slot: u8) -> &mut Slot {
@@ -172,6 +168,14 @@ impl Tally {
             }
         };
         &mut self.slots[at]
+    }
+}
+
+/// Counts requests that ended so many windows later.
+fn end_later(list: &mut Vec<(u32, u32)>, windows: u32, n: u32) {
+    match list.binary_search_by_key(&windows, |(windows, _)| *windows) {
+        Ok(at) => list[at].1 += n,
+        Err(at) => list.insert(at, (windows, n)),
     }
 }
 
@@ -206,7 +210,11 @@ impl Shard {
         let later = self.grid.window_of(now).saturating_sub(self.grid.window_of(ticket.intended));
         let tally = state.tally(&self.grid, ticket.name, ticket.intended);
         if later > 0 {
-            tally.end_later(u32::try_from(later).unwrap_or(u32::MAX), 1);
+            let windows = u32::try_from(later).unwrap_or(u32::MAX);
+            end_later(&mut tally.later, windows, 1);
+            if matches!(outcome, Outcome::Bad(reason) if !reason.is_ours()) {
+                end_later(&mut tally.later_failed, windows, 1);
+            }
         }
         let (latency, beyond) = micros(now - ticket.intended);
         match outcome {

@@ -50,11 +50,21 @@ struct Truth {
     late: u64,
     /// How many requests of a window ended how many windows later.
     later: BTreeMap<(u64, u64), u64>,
+    /// Those of them that count as failures.
+    later_failed: BTreeMap<(u64, u64), u64>,
 }
 
 impl Truth {
     fn new() -> Self {
-        Truth { ok: new_hist(), err: new_hist(), service: new_hist(), started: 0, late: 0, later: BTreeMap::new() }
+        Truth {
+            ok: new_hist(),
+            err: new_hist(),
+            service: new_hist(),
+            started: 0,
+            late: 0,
+            later: BTreeMap::new(),
+            later_failed: BTreeMap::new(),
+        }
     }
 
     fn finish(&mut self, outcome: Outcome, latency: i64, service: i64) {
@@ -131,6 +141,9 @@ impl Path {
                 let (window, end) = (GRID.window_of(intended), GRID.window_of(ended));
                 if end > window {
                     *self.truth.later.entry((window, end - window)).or_default() += 1;
+                    if matches!(outcome, Outcome::Bad(reason) if !reason.is_ours()) {
+                        *self.truth.later_failed.entry((window, end - window)).or_default() += 1;
+                    }
                 }
                 self.shards[shard].finish(ticket, outcome, ended);
             }
@@ -270,7 +283,11 @@ proptest! {
         prop_assert!(sum == whole, "phases do not add up to the whole");
         // Who was still unanswered at the end of a window is known of each.
         let mut later: BTreeMap<(u64, u64), u64> = BTreeMap::new();
+        let mut failed: BTreeMap<(u64, u64), u64> = BTreeMap::new();
         for line in &path.written {
+            for (windows, n) in &line.later_failed {
+                *failed.entry((line.window, u64::from(*windows))).or_default() += u64::from(*n);
+            }
             prop_assert_eq!(line.later.is_some(), !line.merged);
             for (windows, n) in line.later.iter().flatten() {
                 *later.entry((line.window, u64::from(*windows))).or_default() += u64::from(*n);
@@ -278,6 +295,7 @@ proptest! {
         }
         if path.written.iter().all(|line| !line.merged) {
             prop_assert_eq!(&later, &truth.later);
+            prop_assert_eq!(&failed, &truth.later_failed);
         }
     }
 }

@@ -255,6 +255,8 @@ pub enum ResourceKey {
     Target(Name),
     /// A link of the scenario.
     Link(Name),
+    /// A part of the machine that the drill runs on: its processors, a directory, a file.
+    Machine(String),
     /// Whatever a command touches: known only to whoever wrote it.
     Command(String),
 }
@@ -264,6 +266,7 @@ impl std::fmt::Display for ResourceKey {
         match self {
             ResourceKey::Target(name) => write!(f, "target {name}"),
             ResourceKey::Link(name) => write!(f, "link {name}"),
+            ResourceKey::Machine(part) => write!(f, "{part}"),
             ResourceKey::Command(argv) => write!(f, "command `{argv}`"),
         }
     }

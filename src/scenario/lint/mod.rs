@@ -203,7 +203,7 @@ impl<'a> Lint<'a> {
     fn service_of(&self, target: &Name) -> Option<&'a Name> {
         match self.scenario.targets.get(target)? {
             Target::Process(ProcessSelector::Service(service)) => Some(service),
-            Target::Process(ProcessSelector::Foreign(_)) | Target::Container(_) => None,
+            Target::Process(ProcessSelector::Foreign(_)) | Target::Container(_) | Target::Host(_) => None,
         }
     }
 

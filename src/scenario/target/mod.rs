@@ -1,12 +1,14 @@
 //! `targets:`: what faults are aimed at.
 
 mod container;
+mod host;
 mod process;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use container::ContainerSelector;
+pub use host::HostSelector;
 pub use process::{ForeignProcess, ProcessSelector};
 
 /// What a fault is aimed at. Resolved when the fault begins; the plan binds the selector and the count.
@@ -17,6 +19,8 @@ pub enum Target {
     Process(ProcessSelector),
     /// Containers of an engine: Docker, or Podman by its Docker socket.
     Container(ContainerSelector),
+    /// The machine that the drill runs on.
+    Host(HostSelector),
 }
 
 impl Target {
@@ -25,6 +29,7 @@ impl Target {
         match self {
             Target::Process(_) => "process",
             Target::Container(_) => "container",
+            Target::Host(_) => "host",
         }
     }
 }

@@ -10,6 +10,7 @@
 
 mod cell;
 mod parts;
+mod seconds;
 mod settle;
 mod spans;
 mod sums;
@@ -25,10 +26,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::event::SearchMark;
 use super::load_line::{Hello, LoadModel, WINDOW_MS, WindowLine};
-use super::packed::Packed;
 use crate::model::{Delta, Offset};
 use crate::scenario::profile::Profile;
 use parts::Stages;
+use seconds::Seconds;
 use sums::{Piece, Read};
 
 /// Length of a window.
@@ -91,7 +92,7 @@ pub struct LoadTrack {
     folded: BTreeMap<Span, Sums>,
     /// Windows that were put away lately; none: nobody asks for single request names.
     recent: Option<VecDeque<(u64, Vec<Piece>)>>,
-    seconds: Vec<Packed>,
+    seconds: Seconds,
     stages: Stages,
     first: Option<u64>,
     heard: Option<Offset>,
@@ -121,7 +122,7 @@ impl LoadTrack {
             sums: BTreeMap::new(),
             folded: BTreeMap::new(),
             recent: None,
-            seconds: Vec::new(),
+            seconds: Seconds::default(),
             stages: Stages::of(executor),
             first: None,
             heard: None,

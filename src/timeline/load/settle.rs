@@ -1,10 +1,11 @@
 //! Histograms find their place: each window goes to the sums of the spans that it lies in, and to its second.
 
+use std::ops::Range;
+
 use super::sums::Piece;
 use super::{GRACE, IN_SECOND, LoadTrack, Span, SpanRange, Sums, WINDOW, start_of};
-use crate::model::{Delta, Offset};
+use crate::model::Offset;
 use crate::timeline::latency::{Hist, Sparse};
-use crate::timeline::packed::Packed;
 
 /// How long windows are kept by request name after they were put away, where anything asks for that.
 const KEPT: u64 = 60 * IN_SECOND;
@@ -17,6 +18,13 @@ impl LoadTrack {
     /// ends at `through` or earlier: up to there `spans` are known. `all`: the run is over, nothing more will come at
     /// all.
     pub fn settle(&mut self, now: Offset, through: Offset, spans: &[SpanRange], all: bool) {
+        self.put_away(now, through, spans, all);
+        let own = self.own_spans().into_iter().map(|(_, range)| range).chain(self.steps());
+        let all_spans: Vec<SpanRange> = spans.iter().copied().chain(own).collect();
+        self.seconds.thin(&all_spans);
+    }
+
+    fn put_away(&mut self, now: Offset, through: Offset, spans: &[SpanRange], all: bool) {
         let own: Vec<SpanRange> = self.own_spans().into_iter().map(|(_, range)| range).chain(self.steps()).collect();
         while let Some((&window, _)) = self.open.first_key_value() {
             let (from, to) = (start_of(window), start_of(window + 1));
@@ -33,19 +41,9 @@ impl LoadTrack {
                 sums.resize_with(sums.len().max(self.names.len()), Sums::default);
                 pieces.iter().for_each(|piece| sums[usize::from(piece.name)].add(piece));
             }
-            self.put_second(window, &pieces);
+            self.seconds.add((window / IN_SECOND) as usize, pieces.iter().map(|piece| &piece.ok));
             self.put_recent(window, pieces);
         }
-    }
-
-    fn put_second(&mut self, window: u64, pieces: &[Piece]) {
-        let second = (window / IN_SECOND) as usize;
-        if second >= self.seconds.len() {
-            self.seconds.resize_with(second + 1, Packed::default);
-        }
-        let mut hist = self.seconds[second].unpack();
-        pieces.iter().for_each(|piece| hist.merge(piece.ok.clone()));
-        self.seconds[second] = Packed::new(&hist);
     }
 
     fn put_recent(&mut self, window: u64, pieces: Vec<Piece>) {
@@ -158,13 +156,16 @@ impl LoadTrack {
         sums.censored(end)
     }
 
+    /// Failures among the requests of a span that came at `at` or later, after its end. `sums`: of all names, or of one.
+    pub fn failed_after(&self, range: &SpanRange, sums: &Sums, at: Offset) -> u64 {
+        let Some(end) = range.end_window() else { return 0 };
+        sums.failed_from(end.max(at.nanos().max(0).unsigned_abs() / WINDOW.nanos().unsigned_abs()))
+    }
+
     /// Latencies of successes in [`from`, `to`): of the whole seconds inside, and of windows not yet put away.
     pub fn latencies(&self, from: Offset, to: Offset) -> Hist {
         let mut hist = Hist::default();
-        let second = Delta(WINDOW.nanos() * IN_SECOND as i64);
-        let first = (from.nanos().max(0) as u64).div_ceil(second.nanos() as u64) as usize;
-        let last = (to.nanos().max(0) as u64 / second.nanos() as u64) as usize;
-        self.seconds.iter().take(last).skip(first).for_each(|s| hist.merge_sparse(&s.unpack()));
+        self.seconds.sum(from, to, &mut hist);
         for (window, pieces) in &self.open {
             if start_of(*window) >= from && start_of(*window + 1) <= to {
                 pieces.iter().for_each(|piece| hist.merge_sparse(&piece.ok));
@@ -173,9 +174,10 @@ impl LoadTrack {
         hist
     }
 
-    /// Latencies of successes of second `n` of the run; none: the run was over by then.
-    pub fn second(&self, n: usize) -> Option<Sparse> {
-        self.seconds.get(n).map(Packed::unpack)
+    /// Latencies of successes of second `n` of the run, and the seconds that they are kept with; none: the run was over
+    /// by then.
+    pub fn second(&self, n: usize) -> Option<(Sparse, Range<usize>)> {
+        self.seconds.get(n)
     }
 
     /// Bytes it takes, about.
@@ -185,6 +187,6 @@ impl LoadTrack {
         let pieces: usize = self.open.values().flatten().chain(recent).map(Piece::heap).sum();
         let slots = self.slots.as_ref().map_or(0, |slots| size_of_val(slots.as_slice()));
         let cells = size_of_val(self.cells.as_slice()) + slots;
-        sums + pieces + cells + self.seconds.iter().map(|s| s.heap() + size_of::<Packed>()).sum::<usize>()
+        sums + pieces + cells + self.seconds.heap()
     }
 }

@@ -29,6 +29,8 @@ pub struct Sums {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Later {
     ended: BTreeMap<u64, u64>,
+    /// Those of them that failed.
+    failed: BTreeMap<u64, u64>,
     /// One after the last window with a request.
     through: u64,
     /// A worker did not say when requests ended.
@@ -41,11 +43,13 @@ impl Later {
         self.untold |= other.untold;
         self.through = self.through.max(other.through);
         other.ended.iter().for_each(|(window, n)| *self.ended.entry(*window).or_default() += n);
+        other.failed.iter().for_each(|(window, n)| *self.failed.entry(*window).or_default() += n);
         self.ended = self.ended.split_off(&self.through);
+        self.failed = self.failed.split_off(&self.through);
     }
 
     fn heap(&self) -> usize {
-        self.ended.len() * 2 * size_of::<u64>()
+        (self.ended.len() + self.failed.len()) * 2 * size_of::<u64>()
     }
 }
 
@@ -77,6 +81,11 @@ impl Sums {
     pub(super) fn censored(&self, end: u64) -> Option<u64> {
         let ended: u64 = self.later.ended.range(end..).map(|(_, n)| n).sum();
         (!self.later.untold).then_some(ended + self.counts.pending)
+    }
+
+    /// Failures among them that came in window `from` or later, at the end of the span or after it.
+    pub fn failed_from(&self, from: u64) -> u64 {
+        self.later.failed.range(from..).map(|(_, n)| n).sum()
     }
 
     pub(super) fn heap(&self) -> usize {
@@ -155,6 +164,9 @@ impl Piece {
         };
         for (windows, n) in later {
             *self.later.ended.entry(line.window.saturating_add(u64::from(*windows))).or_default() += u64::from(*n);
+        }
+        for (windows, n) in &line.later_failed {
+            *self.later.failed.entry(line.window.saturating_add(u64::from(*windows))).or_default() += u64::from(*n);
         }
         self.reach(line);
     }

@@ -67,6 +67,9 @@ fn line(all: &[Request], told: &[Request], first: bool, pending: u64) -> WindowL
     };
     let mut later = BTreeMap::new();
     told.iter().filter_map(Request::later).filter(|n| *n > 0).for_each(|n| *later.entry(n as u32).or_insert(0) += 1);
+    let mut failed = BTreeMap::new();
+    let bad = told.iter().filter(|r| r.end == End::Err).filter_map(Request::later);
+    bad.filter(|n| *n > 0).for_each(|n| *failed.entry(n as u32).or_insert(0) += 1);
     let intended = if first { all.len() as u64 } else { 0 };
     let unsent = all.iter().filter(|r| matches!(r.end, End::Dropped | End::NotSent)).count() as u64;
     WindowLine {
@@ -85,6 +88,7 @@ fn line(all: &[Request], told: &[Request], first: bool, pending: u64) -> WindowL
         hist_service: hist(End::Ok),
         late: count(End::Ok),
         later: Some(later.into_iter().collect()),
+        later_failed: failed.into_iter().collect(),
         is_final: !first && pending == 0,
         ..WindowLine::default()
     }
@@ -222,7 +226,7 @@ proptest! {
             let counts = track.counts(start_of(window), start_of(window + 1));
             prop_assert!(counts.balanced(), "window {window}: {counts:?}");
         }
-        let seconds: u64 = (0..40).filter_map(|n| track.second(n)).map(|second| second.total()).sum();
+        let seconds: u64 = (0..40).filter_map(|n| track.second(n)).map(|(second, _)| second.total()).sum();
         prop_assert_eq!(seconds, all.counts.ok);
         // One name in any windows, from what is kept of the last minute.
         let number = track.name_of(NAMES[1]);

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use super::identity::{Held, Holding, hold};
-use super::{ProcessState, Processes, procfs, select};
-use crate::model::{ProcessId, Signal};
+use super::{ProcessState, Processes, look, procfs, select};
+use crate::model::{Member, ProcessId, Signal};
 use crate::safety::{Licence, ProcessUndo, Reverted, Standing};
 use crate::scenario::target::ProcessSelector;
 use crate::world::{DriverError, Services};
@@ -49,6 +49,14 @@ impl Processes for HostProcesses {
                     .map_err(|e| DriverError::Failed(format!("the search for processes broke off: {e}")))?
             }
         }
+    }
+
+    async fn look(&self, selector: &ProcessSelector) -> Result<Vec<Member>, DriverError> {
+        let own = matches!(selector, ProcessSelector::Service(_));
+        let found = self.resolve(selector).await?;
+        let members = move || found.into_iter().map(|process| look::member(process, own)).collect::<Vec<_>>();
+        let looked = tokio::task::spawn_blocking(members).await;
+        looked.map_err(|e| DriverError::Failed(format!("the look at processes broke off: {e}")))
     }
 
     async fn signal(&self, process: ProcessId, signal: Signal, _licence: Licence<'_>) -> Result<(), DriverError> {

@@ -2,13 +2,14 @@
 
 mod host;
 pub(in crate::world) mod identity;
+mod look;
 pub(in crate::world) mod procfs;
 pub(in crate::world) mod select;
 
 use async_trait::async_trait;
 
 use super::DriverError;
-use crate::model::{ProcessId, Signal};
+use crate::model::{Member, ProcessId, Signal};
 use crate::safety::{Licence, ProcessUndo, Reverted, Standing};
 use crate::scenario::target::ProcessSelector;
 
@@ -30,6 +31,8 @@ pub enum ProcessState {
 pub trait Processes: Send + Sync {
     /// The processes a selector means right now. Never empty.
     async fn resolve(&self, selector: &ProcessSelector) -> Result<Vec<ProcessId>, DriverError>;
+    /// The same processes with what guards and plans ask of them: program, user, systemd unit, and whether each runs.
+    async fn look(&self, selector: &ProcessSelector) -> Result<Vec<Member>, DriverError>;
     /// Sends a harmful signal to exactly that process (by pidfd, after its start time was compared).
     async fn signal(&self, process: ProcessId, signal: Signal, licence: Licence<'_>) -> Result<(), DriverError>;
     /// What state it is in.

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::state::{START_UP, Serving, SimLink, SimService};
 use super::{Driver, Sim};
 use crate::clock::Clock;
-use crate::model::{LinkAddress, LinkRule, Name, ProcessId, RuleId, Signal};
+use crate::model::{LinkAddress, LinkRule, Member, Name, ProcessId, Readiness, RuleId, Signal};
 use crate::safety::{CommandUndo, Licence, LinkUndo, ProcessUndo, Reverted, Standing};
 use crate::scenario::target::ProcessSelector;
 use crate::world::DriverError;
@@ -31,6 +31,24 @@ impl Processes for Driver {
             }
         };
         found.map(|p| vec![p]).ok_or_else(|| DriverError::NotFound("no such process in the simulated world".into()))
+    }
+
+    async fn look(&self, selector: &ProcessSelector) -> Result<Vec<Member>, DriverError> {
+        let own = matches!(selector, ProcessSelector::Service(_));
+        let found = self.resolve(selector).await?;
+        let member = |process: ProcessId| Member {
+            identity: format!("{}@{}", process.pid, process.start),
+            shown: process.to_string(),
+            name: "simulated".into(),
+            owner: if own { "this drill".into() } else { String::new() },
+            labels: Default::default(),
+            readiness: match self.sim.process_state(self.clock, process) {
+                ProcessState::Running => Readiness::Ready,
+                state => Readiness::NotReady(format!("{state:?}").to_lowercase()),
+            },
+            own,
+        };
+        Ok(found.into_iter().map(member).collect())
     }
 
     async fn signal(&self, process: ProcessId, signal: Signal, licence: Licence<'_>) -> Result<(), DriverError> {
