@@ -126,7 +126,7 @@ impl Stack {
         let file = root().join(format!("scenarios/{scenario}.yaml"));
         let text = fs::read_to_string(&file).unwrap();
         let mut command = self.home.simulacro();
-        command.args(["run", "--yes"]).arg(&file);
+        command.args(["run", "--yes", "--allow-commands"]).arg(&file);
         command.arg("-V").arg(format!("project={}", self.project));
         for (_, var, port) in &self.ports {
             if text.contains(&format!("\n  {var}: 127.0.0.1:")) {
@@ -150,6 +150,19 @@ impl Stack {
     /// The container of a service, by the engine's id.
     pub fn container(&self, service: &str) -> String {
         self.compose(&[], &["ps", "-q", service]).trim().to_owned()
+    }
+
+    /// Everything that a drill may change about the containers and must put back: a line each.
+    pub fn standing(&self) -> Vec<String> {
+        let ids = self.compose(&[], &["ps", "-q"]);
+        let format = "{{ .Name }} {{ .State.Status }} memory={{ .HostConfig.Memory }} cpus={{ .HostConfig.NanoCpus }} \
+                      quota={{ .HostConfig.CpuQuota }} pids={{ .HostConfig.PidsLimit }} pid={{ .State.Pid }} \
+                      networks={{ range $name, $_ := .NetworkSettings.Networks }}{{ $name }} {{ end }}";
+        let looked = Command::new("docker").args(["inspect", "--format", format]).args(ids.split_whitespace()).output();
+        let looked = String::from_utf8(looked.unwrap().stdout).unwrap();
+        let mut lines: Vec<_> = looked.lines().map(|line| standing_of(line)).collect();
+        lines.sort();
+        lines
     }
 
     /// What the stack's parts said last.
@@ -198,6 +211,15 @@ fn compose(project: &str, env: &Path) -> Command {
     command.arg("--env-file").arg(env).arg("-f").arg(root().join("docker-compose.yml")).args(["-p", project]);
     command.current_dir(root()).stdin(Stdio::null());
     command
+}
+
+/// A line of `docker inspect`, with the network rules of that container in place of its pid.
+fn standing_of(line: &str) -> String {
+    let (before, rest) = line.split_once(" pid=").expect("a pid");
+    let (pid, networks) = rest.split_once(' ').expect("networks");
+    let look = "iptables -S; iptables -t mangle -S; tc qdisc show | grep -v -e noqueue -e 'qdisc pfifo_fast'";
+    let rules = Command::new("nsenter").args(["-t", pid, "-n", "sh", "-c", look]).output().unwrap();
+    format!("{before} {networks} {}", String::from_utf8_lossy(&rules.stdout).replace('\n', "; "))
 }
 
 fn get(url: &str) -> Result<String, String> {
