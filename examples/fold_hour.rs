@@ -81,6 +81,8 @@ fn plan() -> Result<Plan, Box<dyn std::error::Error>> {
         host: String::new(),
         load: None,
         retry_of: None,
+        machine: None,
+        consent: Default::default(),
     })
 }
 

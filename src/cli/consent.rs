@@ -1,5 +1,5 @@
-//! Whether a drill may start: what the scenario asks of whoever starts it, the calendar, and the kill file. All of it is
-//! asked before anything is looked at; targets are the engine's to look at.
+//! Whether a drill may start: what the scenario asks of whoever starts it, the calendar, and the kill file. All of it
+//! is asked before anything is looked at; targets are the engine's to look at.
 
 use std::path::{Path, PathBuf};
 

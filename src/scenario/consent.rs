@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::model::Name;
 
-/// How long a token is good for: long enough for a second person to read the plan, short enough that they read this one.
+/// How long a token is good for: long enough for a second person to read the plan, short enough that they read this
+/// one.
 pub const TOKEN_LASTS: SignedDuration = SignedDuration::from_mins(60);
 /// How much later than ours another machine's clock may be.
 const SKEW: SignedDuration = SignedDuration::from_mins(2);

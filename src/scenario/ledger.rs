@@ -55,8 +55,8 @@ pub enum LedgerWrite {
     /// As one row of a ClickHouse table, by ClickHouse's HTTP interface: status 200 with an empty body acknowledges.
     #[serde(rename = "clickhouse")]
     ClickHouse(ClickHouseWrite),
-    /// As one row of a PostgreSQL table, in a transaction of its own: the commit acknowledges, an error of the statement
-    /// refuses, a session that ends leaves the fate unknown.
+    /// As one row of a PostgreSQL table, in a transaction of its own: the commit acknowledges, an error of the
+    /// statement refuses, a session that ends leaves the fate unknown.
     Postgres(PostgresWrite),
     /// As one key of a Redis server: `OK` acknowledges, an error refuses, a connection that breaks leaves the fate
     /// unknown.

@@ -24,8 +24,8 @@ pub(super) fn attend(_: Queueing, mut tell: impl FnMut(&str)) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Attends the queue until the lease on standard input breaks, or the time is over. Whatever still waits leaves at once:
-/// the kernel lets pass what has nobody to ask.
+/// Attends the queue until the lease on standard input breaks, or the time is over. Whatever still waits leaves at
+/// once: the kernel lets pass what has nobody to ask.
 #[cfg(feature = "nfqueue")]
 pub(super) fn attend(queueing: Queueing, mut tell: impl FnMut(&str)) -> ExitCode {
     // Late wake-ups would be added to every delay; where it may not be raised, it stays.

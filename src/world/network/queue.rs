@@ -1,7 +1,8 @@
 //! Rules of iptables that lead packets to a queue in user space: what is said to it, and what it says. Pure.
 //!
 //! nftables could do the same in a table of our own, but kernels without netem often lack its `queue` expression, while
-//! the target NFQUEUE of iptables is there. `--queue-bypass`: with nobody at the queue, packets pass as if no rule stood.
+//! the target NFQUEUE of iptables is there. `--queue-bypass`: with nobody at the queue, packets pass as if no rule
+//! stood.
 
 /// The two tools, each with the family that nftables gives its tables.
 pub(super) const TOOLS: [(&str, &str); 2] = [("iptables", "ip"), ("ip6tables", "ip6")];

@@ -2,8 +2,8 @@
 //!
 //! It exists so that stress cannot outlive those who asked for it. Its standard input is a lease: only its starter
 //! holds the other end, so end of file means that it is gone, and the worker ends. It ends as well after the time it
-//! was given, whatever becomes of starter and watchdog. Everything it does is tied to the process (processor time, memory,
-//! files without a name), so its end is the undo.
+//! was given, whatever becomes of starter and watchdog. Everything it does is tied to the process (processor time,
+//! memory, files without a name), so its end is the undo.
 
 mod cpu;
 mod disk;
@@ -109,8 +109,8 @@ pub(super) fn name_of(tag: &str) -> String {
     format!(".simulacro-stress-{hash:016x}")
 }
 
-/// Waits a little; whether the lease still holds, and the container is still there. One that stayed behind in its control
-/// groups would keep the engine from removing or restarting it.
+/// Waits a little; whether the lease still holds, and the container is still there. One that stayed behind in its
+/// control groups would keep the engine from removing or restarting it.
 fn lease_holds(until: i64, host: Option<&OwnedFd>) -> bool {
     let wait = TICK.min(Duration::from_nanos(u64::try_from(until - raw_now()).unwrap_or(0)));
     let stdin = rustix::stdio::stdin();
