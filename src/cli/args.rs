@@ -80,6 +80,7 @@ pub enum Verb {
         job: String,
     },
     /// A process within a network namespace; spoken to through its standard input.
+    #[command(hide = true)]
     NetworkKeeper,
     /// The dead man's switch; spoken to through its standard input.
     #[command(hide = true)]
