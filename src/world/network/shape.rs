@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::model::{BitRate, HumanDuration, Ratio};
 
-    /// As iproute2 6.1 prints it, on Linux 6.18 and (netem) 6.1.
+    /// The form in which iproute2 6.1 prints them.
     const TBF: &str = "qdisc tbf 5abc: root refcnt 3 rate 1Mbit burst 16Kb lat 100ms \n \
         Sent 12345 bytes 99 pkt (dropped 2, overlimits 31 requeues 0) \n backlog 0b 0p requeues 0\n";
     const NETEM: &str = "qdisc netem 5abc: root refcnt 2 limit 100000 delay 50ms\n \
