@@ -9,8 +9,8 @@ use crate::model::Name;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresTarget {
-    /// `postgres://user:${env:PGPASSWORD}@host:5432/database`, with `?sslmode=require` and the like behind it. The server
-    /// itself, not a pooler before it.
+    /// `postgres://user:${env:PGPASSWORD}@host:5432/database`, with `?sslmode=require` and the like behind it. The
+    /// server itself, not a pooler before it.
     pub url: String,
     /// The target, a container or a process, that this server runs in.
     #[serde(default, skip_serializing_if = "Option::is_none")]

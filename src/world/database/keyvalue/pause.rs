@@ -2,8 +2,8 @@
 //!
 //! A pause of writes is ended by `CLIENT UNPAUSE`. A pause of everything is not: the server makes that command wait,
 //! too. So everything is paused for half a second at a time, and the orders for the next two half seconds are already
-//! waiting, first in the queue, when one ends. They are withdrawn with their connection: without its runner such a pause
-//! ends by itself within a second.
+//! waiting, first in the queue, when one ends. They are withdrawn with their connection: without its runner such a
+//! pause ends by itself within a second.
 
 use std::time::Duration;
 
@@ -80,8 +80,8 @@ impl KeyValue {
             if Instant::now() >= deadline {
                 let address = self.address(url)?;
                 return Err(DriverError::Timeout(format!(
-                    "Redis at {address} does not answer {CALL:?} after its pause was to end: it hangs, or somebody else \
-                     paused it"
+                    "Redis at {address} does not answer {CALL:?} after its pause was to end: it hangs, or somebody \
+                     else paused it"
                 )));
             }
         }

@@ -22,7 +22,8 @@ use crate::world::http::{ExchangeFailure, FailureClass};
 /// Sessions of one ledger at most, those that hang included: it must not exhaust the server that it watches.
 const SESSIONS: usize = 16;
 
-/// How long a session whose write hangs is kept: its answer may still come, and without it the server keeps the session.
+/// How long a session whose write hangs is kept: its answer may still come, and without it the server keeps the
+/// session.
 const HANGS: Duration = Duration::from_secs(60);
 
 /// Largest list that is read, in bytes of text.
