@@ -21,8 +21,8 @@ struct Finding {
 
 /// Looks at this machine and says what drills can rely on.
 pub fn doctor(args: &DoctorArgs) -> Exit {
-    let findings: Vec<Finding> =
-        [state(), watchdog(), pidfd(), procfs(), files(), goose(), demo()].into_iter().chain(networks()).collect();
+    let own = [state(), watchdog(), pidfd(), procfs(), files(), goose(), demo(), containers()];
+    let findings: Vec<Finding> = own.into_iter().chain(networks()).collect();
     if args.json {
         match serde_json::to_string_pretty(&findings) {
             Ok(json) => terminal::out(&json),
@@ -102,4 +102,32 @@ fn demo() -> Finding {
     let ok = cfg!(feature = "demo");
     let found = if ok { "the demo's orders service is built in" } else { "built without the feature `demo`" };
     Finding { what: "demo", ok, found: found.into(), remedy: Some("build with `--features demo`") }
+}
+
+/// An engine is no need of every machine: only one that is there and cannot be used is a fault of it.
+fn containers() -> Finding {
+    use crate::world::{DriverError, docker};
+    let what = "container engine";
+    let asked = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| DriverError::Failed(format!("cannot look: {e}")))
+        .and_then(|runtime| runtime.block_on(docker::connect().about()));
+    let remedy = Some("faults on containers need it: see docs/docker.md");
+    match asked {
+        Ok(engine) => {
+            let root = rustix::process::geteuid().is_root();
+            let inside = if root { "crashes and stress inside: yes" } else { "crashes and stress inside need root" };
+            let docker::EngineView { address, version, interface, cgroups, storage } = engine;
+            let found =
+                format!("{version} at {address}, interface {interface}, cgroups {cgroups}, {storage}; {inside}");
+            Finding { what, ok: true, found, remedy: None }
+        }
+        Err(e) => {
+            let named = std::env::var_os("DOCKER_HOST").is_some();
+            let absent = !named && e.to_string().contains("no such socket");
+            let found = if absent || cfg!(not(feature = "docker")) { format!("none ({e})") } else { e.to_string() };
+            Finding { what, ok: absent || cfg!(not(feature = "docker")), found, remedy }
+        }
+    }
 }

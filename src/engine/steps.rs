@@ -5,10 +5,13 @@ use std::sync::Arc;
 use super::inbox::{Inbox, Input};
 use crate::scenario::Target;
 use crate::scenario::plan::Plan;
-use crate::scenario::step::{CommandStep, HttpStep, PostgresAction, PostgresStep, StepAction};
+use crate::scenario::step::{
+    CommandStep, ContainerDo, ContainerStep, HttpStep, PostgresAction, PostgresStep, StepAction,
+};
 use crate::timeline::event::{EventKind, StepMark};
 use crate::world::World;
 use crate::world::command::CommandLine;
+use crate::world::docker::ContainerOrder;
 use crate::world::http::{HttpOutcome, HttpRequest};
 
 /// Largest answer of an HTTP step that is read.
@@ -27,6 +30,7 @@ pub(super) async fn run_step(plan: Arc<Plan>, index: usize, world: World, inbox:
         match step.action() {
             Ok(StepAction::Http(http)) => by_http(&world, http, within).await,
             Ok(StepAction::Command(command)) => by_command(&plan, &world, command, within).await,
+            Ok(StepAction::Container(container)) => by_container(&plan, &world, container).await,
             Ok(StepAction::Manual(manual)) => {
                 world.operator.ask(&manual.prompt, within).await.map_err(|e| e.to_string())
             }
@@ -96,4 +100,25 @@ async fn on_postgres(
         return Err("a promotion cannot be taken back: consent with `guard.allow_irreversible`".into());
     }
     world.databases.step(&target.url, step.action, within).await.map_err(|e| e.to_string())
+}
+
+async fn by_container(plan: &Plan, world: &World, step: &ContainerStep) -> Result<String, String> {
+    let ContainerStep { target, r#do, network } = step;
+    let Some(Target::Container(selector)) = plan.scenario.targets.get(target) else {
+        return Err(format!("`targets:` has no container called {target}"));
+    };
+    let order = match (r#do, network) {
+        (ContainerDo::Start, _) => ContainerOrder::Start,
+        (ContainerDo::Stop, _) => ContainerOrder::Stop,
+        (ContainerDo::Restart, _) => ContainerOrder::Restart,
+        (ContainerDo::Unpause, _) => ContainerOrder::Unpause,
+        (ContainerDo::Connect, Some(network)) => ContainerOrder::Connect { network },
+        (ContainerDo::Connect, None) => return Err("`connect` needs a `network`".into()),
+    };
+    let found = world.containers.resolve(selector).await.map_err(|e| e.to_string())?;
+    let [container] = found.as_slice() else {
+        let names: Vec<_> = found.iter().map(|c| c.name.as_str()).collect();
+        return Err(format!("target {target} means {}: say which by `name`", names.join(", ")));
+    };
+    world.containers.order(container, order).await.map_err(|e| e.to_string())
 }

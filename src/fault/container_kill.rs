@@ -24,7 +24,14 @@ impl Fault for ContainerKill {
                     let process = Some(world.containers.init(&container).await.map_err(|e| no_crash(context, &e))?);
                     let policy = view.policy.clone();
                     let patience = self.heal_within;
-                    let effect = ContainerEffect::Ended { started, process, policy, patience, oom_score_adj: None };
+                    let effect = ContainerEffect::Ended {
+                        started,
+                        process,
+                        policy,
+                        patience,
+                        oom_score_adj: None,
+                        worker: None,
+                    };
                     (effect, SIGNAL)
                 }
             };

@@ -19,6 +19,7 @@ impl Fault for ContainerRestart {
                 policy: None,
                 patience: HumanDuration::default(),
                 oom_score_adj: None,
+                worker: None,
             };
             undos.push(undo(container, &view, self.grace.get() + CALL, effect));
         }

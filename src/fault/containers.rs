@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::FaultContext;
-use crate::model::{ContainerId, HumanDuration, Name};
-use crate::safety::{ContainerEffect, ContainerUndo, Licence, Undo};
+use crate::model::{ContainerId, HumanDuration, Name, Stress, StressJob};
+use crate::safety::{ContainerEffect, ContainerUndo, Licence, MachineUndo, Undo};
 use crate::scenario::target::Target;
 use crate::world::docker::{ContainerAct, ContainerView, Life};
 use crate::world::{DriverError, World};
@@ -76,6 +76,47 @@ pub(super) fn must_outlive_its_end(
 pub(super) fn undo(container: ContainerId, view: &ContainerView, flight: Duration, effect: ContainerEffect) -> Undo {
     let engine_id = view.engine_id.clone();
     Undo::Container(ContainerUndo { container, engine_id, flight: HumanDuration(flight), effect })
+}
+
+/// Acts on the container of one record.
+pub(super) async fn act_on(
+    world: &World,
+    undo: &ContainerUndo,
+    act: ContainerAct,
+    licence: Licence<'_>,
+) -> Result<(), DriverError> {
+    world.containers.harm(undo, act, licence).await
+}
+
+/// Plans a stress worker inside a container. It ends by itself: with the runner, with the container's first process, and
+/// when no fault may be held any longer.
+pub(super) async fn worker_inside(
+    world: &World,
+    context: FaultContext<'_>,
+    container: &ContainerId,
+    stress: Stress,
+) -> Result<MachineUndo, DriverError> {
+    let FaultContext { run, name, scenario, .. } = context;
+    let inside = Some(world.containers.init(container).await?);
+    let sort = match stress {
+        Stress::Cpu { .. } => "cpu",
+        Stress::Memory { .. } => "memory",
+        Stress::Io { .. } => "io",
+        Stress::Disk { .. } => "disk",
+    };
+    let job = StressJob { stress, at_most: scenario.guard.max_hold, inside };
+    let id: String = container.id.chars().take(12).collect();
+    world.machine.plan_worker(format!("{run}/{name}/{id}/{sort}"), job).await
+}
+
+/// Starts the workers that the records name.
+pub(super) async fn act_inside(world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {
+    for record in undo {
+        if let Undo::Machine(worker) = record {
+            world.machine.inject(worker, licence).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Acts on every container that the undo records name. One that cannot be reached does not spare the others, and is an

@@ -5,17 +5,20 @@
 
 mod clock_skew;
 mod command;
+mod container_disconnect;
+mod container_disk_fill;
+mod container_kill;
+mod container_limit;
+mod container_oom;
+mod container_pause;
+mod container_restart;
+mod container_stop;
+mod container_stress;
+mod containers;
 mod cpu_stress;
 mod disk_fill;
 mod file_corrupt;
 mod io_stress;
-mod container_disconnect;
-mod container_kill;
-mod container_limit;
-mod container_pause;
-mod container_restart;
-mod container_stop;
-mod containers;
 mod link_rule;
 mod machine;
 mod memory_stress;
@@ -143,6 +146,9 @@ macro_rules! dispatch {
             FaultSpec::ContainerPause($kind) => $call,
             FaultSpec::ContainerDisconnect($kind) => $call,
             FaultSpec::ContainerLimit($kind) => $call,
+            FaultSpec::ContainerOom($kind) => $call,
+            FaultSpec::ContainerDiskFill($kind) => $call,
+            FaultSpec::ContainerStress($kind) => $call,
         }
     };
 }

@@ -1,4 +1,4 @@
-//! The vocabulary of the crate: points in time, durations, shares, names, sizes, conditions, the messages of gRPC. Data
+//! The vocabulary of the crate: points in time, durations, shares, sizes, names, conditions, the messages of gRPC. Data
 //! and pure functions of it, nothing else.
 
 pub mod grpc;

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::carry::{Carrier, carry};
 use super::door::{Door, reset};
+use super::hands::Hands;
 use super::rules::{ActiveRule, Gate, RuleSet};
 use super::view::View;
 use crate::clock::Clock;
@@ -64,7 +65,14 @@ impl Link {
     ///
     /// # Errors
     /// When its address cannot be listened on.
-    pub fn open(listen: &str, upstream: &str, seed: u64, clock: Clock, most: u32) -> io::Result<Self> {
+    pub fn open(
+        listen: &str,
+        upstream: &str,
+        seed: u64,
+        clock: Clock,
+        most: u32,
+        hands: &Arc<Hands>,
+    ) -> io::Result<Self> {
         let door = Door::open(listen)?;
         let local = door.address()?;
         let (orders, taken) = mpsc::channel(16);
@@ -72,6 +80,7 @@ impl Link {
             door,
             rules: watch::Sender::new(Arc::default()),
             clock,
+            hands: hands.clone(),
             carrier: Arc::new(Carrier::new(upstream)),
             seed,
             places: Arc::new(Semaphore::new(most as usize)),
@@ -138,6 +147,7 @@ struct Task {
     door: Door,
     rules: watch::Sender<Arc<RuleSet>>,
     clock: Clock,
+    hands: Arc<Hands>,
     carrier: Arc<Carrier>,
     seed: u64,
     places: Arc<Semaphore>,
@@ -236,7 +246,7 @@ impl Task {
         }
         let view = View::new(self.rules.subscribe(), self.clock, chance);
         let carrier = self.carrier.clone();
-        tokio::spawn(async move {
+        self.hands.give(client, async move |client| {
             carry(client, &carrier, view).await;
             drop(place);
         });

@@ -26,7 +26,9 @@ impl Bench {
     pub(super) async fn new() -> Self {
         let server = TcpListener::bind("127.0.0.1:0").await.expect("a server");
         let upstream = server.local_addr().expect("its address").to_string();
-        Bench { link: Link::open("127.0.0.1:0", &upstream, 7, Clock::start(), MOST).expect("a link"), server }
+        let hands = Arc::new(Hands::here());
+        let link = Link::open("127.0.0.1:0", &upstream, 7, Clock::start(), MOST, &hands).expect("a link");
+        Bench { link, server }
     }
 
     pub(super) async fn dial(&self) -> std::io::Result<TcpStream> {

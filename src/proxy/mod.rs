@@ -6,6 +6,7 @@
 //!   control   a Unix socket that takes orders, one JSON document per line (world::links::protocol)
 //!   link      a listener, its rules, its connections: the only place where rules change
 //!     door      the listening socket: opened, shut (connections refused, port kept), opened again
+//!     hands     the threads that carry connections
 //!     carry     the life of one connection
 //!     pump      one per connection: moves bytes as the rules allow
 //!       view      the newest rules, as a connection sees them
@@ -17,6 +18,7 @@
 mod carry;
 mod control;
 mod door;
+mod hands;
 mod http;
 mod link;
 mod pump;

@@ -21,8 +21,11 @@ use super::view::View;
 use super::window::{Due, Load, Window};
 use crate::model::Offset;
 
-/// Most that is read at once.
-const READ: usize = 64 << 10;
+/// Most that is read at once without rules: few calls for much data.
+const READ: usize = 256 << 10;
+
+/// Most that is read at once under rules: a chunk.
+const CHUNK: usize = 64 << 10;
 
 thread_local! {
     /// Lent to one poll at a time: nothing is awaited while it is borrowed.
@@ -250,7 +253,8 @@ impl Lane {
         talk: &mut Talk,
     ) -> Poll<()> {
         SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
+            let straight = view.rules().is_empty() && talk.http.is_none();
+            let mut buffer = ReadBuf::new(&mut scratch[..if straight { READ } else { CHUNK }]);
             let read = ready!(Pin::new(from).poll_read(cx, &mut buffer));
             view.refresh();
             let mut bytes = buffer.filled();

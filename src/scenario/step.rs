@@ -24,12 +24,15 @@ pub struct Step {
     /// When the system is in a state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
-    /// Sends an HTTP request. Exactly one of `http`, `command`, `manual`, `postgres`.
+    /// Sends an HTTP request. Exactly one of `http`, `command`, `container`, `manual`, `postgres`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpStep>,
     /// Runs a command; off unless `--allow-commands`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandStep>,
+    /// Does something to a container target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerStep>,
     /// Asks a person to do something and waits for the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual: Option<ManualStep>,
@@ -52,6 +55,8 @@ pub enum StepAction<'a> {
     Http(&'a HttpStep),
     /// Runs a command.
     Command(&'a CommandStep),
+    /// Orders something of a container.
+    Container(&'a ContainerStep),
     /// Asks a person.
     Manual(&'a ManualStep),
     /// Acts on a PostgreSQL server, or waits for it.
@@ -67,10 +72,11 @@ impl Step {
         let actions = [
             self.http.as_ref().map(StepAction::Http),
             self.command.as_ref().map(StepAction::Command),
+            self.container.as_ref().map(StepAction::Container),
             self.manual.as_ref().map(StepAction::Manual),
             self.postgres.as_ref().map(StepAction::Postgres),
         ];
-        Exclusive::pick(actions, "http, command, manual, postgres")
+        Exclusive::pick(actions, "http, command, container, manual, postgres")
     }
 
     /// Why the step cannot be taken back; none when it can, or does nothing.
@@ -123,6 +129,35 @@ pub struct CommandStep {
     /// Program and arguments; no shell.
     #[schemars(length(min = 1))]
     pub argv: Vec<String>,
+}
+
+/// A container step: done when the container is as ordered; one that is so already is done at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContainerStep {
+    /// The container target. It may mean one container only.
+    pub target: Name,
+    /// What is done.
+    pub r#do: ContainerDo,
+    /// For `connect`: the network's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+}
+
+/// What a step does to a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerDo {
+    /// Starts it.
+    Start,
+    /// Stops it.
+    Stop,
+    /// Stops and starts it.
+    Restart,
+    /// Unpauses it.
+    Unpause,
+    /// Connects it to a network.
+    Connect,
 }
 
 /// A manual step: a person does it and says so. Without a terminal it ends at its limit, unanswered.

@@ -89,7 +89,12 @@ impl World {
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
             Undo::Machine(undo) => self.machine.revert(undo).await,
-            Undo::Container(undo) => self.containers.revert(undo).await,
+            Undo::Container(undo) => {
+                if let Some(worker) = undo.worker() {
+                    self.machine.revert(worker).await?;
+                }
+                self.containers.revert(undo).await
+            }
             Undo::Network(undo) => self.networks.revert(undo).await,
             Undo::Database(undo) => self.databases.revert(undo).await,
         }

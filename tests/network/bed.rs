@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -12,7 +12,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 pub struct Bed {
     pub target: Side,
     pub client: Side,
-    process: Child,
+    process: i32,
     pub dir: tempfile::TempDir,
 }
 
@@ -29,6 +29,20 @@ pub fn sh(script: &str) -> String {
     let output = Command::new("sh").args(["-c", script]).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Starts a process that nobody of this test is an ancestor of: a drill may be aimed at it.
+pub fn stranger(argv: &[&str]) -> i32 {
+    let script = "\"$@\" </dev/null >/dev/null 2>&1 & echo $!";
+    let output = Command::new("sh").args(["-c", script, "sh"]).args(argv).stdin(Stdio::null()).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+/// Ends a stranger.
+pub fn end(pid: i32) {
+    if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+        let _ended_by_the_test = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
 }
 
 impl Side {
@@ -81,8 +95,8 @@ impl Bed {
             side.sh(&format!("ip link set lo up; ip addr add {address}/24 dev {device}; ip link set {device} up"));
         }
         let dir = tempfile::tempdir().unwrap();
-        let process = Command::new("ip").args(["netns", "exec", &target.name, "sh", "-c", script]).spawn().unwrap();
-        std::fs::write(dir.path().join("target.pid"), process.id().to_string()).unwrap();
+        let process = stranger(&["ip", "netns", "exec", &target.name, "sh", "-c", script]);
+        std::fs::write(dir.path().join("target.pid"), process.to_string()).unwrap();
         let bed = Bed { target, client, process, dir };
         // The process is in the namespace once `ip` has become the shell, and the shell the program.
         crate::common::wait_for("the target's process", || bed.lives_there().then_some(()), || bed.command_line());
@@ -90,7 +104,7 @@ impl Bed {
     }
 
     fn command_line(&self) -> String {
-        std::fs::read_to_string(format!("/proc/{}/cmdline", self.process.id())).unwrap_or_default()
+        std::fs::read_to_string(format!("/proc/{}/cmdline", self.process)).unwrap_or_default()
     }
 
     fn lives_there(&self) -> bool {
@@ -103,16 +117,14 @@ impl Bed {
 
     /// Ends the target's process and the namespace it lives in.
     pub fn end_target(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        end(self.process);
         sh(&format!("ip netns del {}", self.target.name));
     }
 }
 
 impl Drop for Bed {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        end(self.process);
         for side in [&self.target, &self.client] {
             if Path::new(&format!("/run/netns/{}", side.name)).exists() {
                 let _ = Command::new("ip").args(["netns", "del", &side.name]).status();

@@ -8,6 +8,7 @@ use simulacro::fault::{Fault, FaultContext};
 use simulacro::model::{HumanDuration, Name, ProcessId, RunId};
 use simulacro::safety::{Header, Journal, Memory, Place, Reverted, Standing, Undo};
 use simulacro::scenario::{FaultSpec, Scenario};
+use simulacro::world::docker;
 use simulacro::world::network::HostNetworks;
 use simulacro::world::process::HostProcesses;
 use simulacro::world::sim::Sim;
@@ -29,20 +30,22 @@ impl Stage {
     }
 
     pub fn holding(bed: &Bed, max_hold: &str) -> Stage {
-        let pid_file = bed.pid_file();
-        let scenario = serde_json::json!({
-            "name": "bed",
-            "targets": {
-                "app": { "process": { "pid_file": pid_file } },
-                "here": { "host": {} },
-                "consented": { "host": { "consent": true } },
-            },
-            "guard": { "max_hold": max_hold },
+        let targets = serde_json::json!({
+            "app": { "process": { "pid_file": bed.pid_file() } },
+            "here": { "host": {} },
+            "consented": { "host": { "consent": true } },
         });
+        Stage::aimed_at(targets, max_hold)
+    }
+
+    /// With targets of the test's own; containers are those of the machine's engine.
+    pub fn aimed_at(targets: serde_json::Value, max_hold: &str) -> Stage {
+        let scenario = serde_json::json!({ "name": "bed", "targets": targets, "guard": { "max_hold": max_hold } });
         let scenario: Scenario = serde_json::from_value(scenario).unwrap();
         let world = Sim::new(&scenario).world(Clock::start());
         let processes = Arc::new(HostProcesses::new(world.services.clone()));
-        let world = World { processes, networks: Arc::new(HostNetworks::new(BINARY.into())), ..world };
+        let networks = Arc::new(HostNetworks::new(BINARY.into()));
+        let world = World { processes, networks, containers: docker::connect(), ..world };
         Stage { world, scenario, run: RunId(format!("run-{}", std::process::id())) }
     }
 

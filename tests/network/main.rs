@@ -3,8 +3,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../docker/support.rs"]
+mod engine;
 
 mod bed;
+mod containers;
 mod dns;
 mod fault;
 mod killed;

@@ -2,7 +2,7 @@
 
 use simulacro::world::network::abilities;
 
-use crate::bed::Bed;
+use crate::bed::{Bed, end, stranger};
 use crate::fault::Stage;
 
 #[tokio::test]
@@ -26,9 +26,12 @@ async fn a_machine_is_hit_only_with_consent_and_never_as_a_whole() {
 #[ignore = "needs root and nft"]
 async fn a_process_without_a_network_of_its_own_is_refused() {
     let bed = Bed::new();
-    std::fs::write(bed.pid_file(), std::process::id().to_string()).unwrap();
+    let outside = stranger(&["sleep", "600"]);
+    std::fs::write(bed.pid_file(), outside.to_string()).unwrap();
     let stage = Stage::new(&bed);
-    let refused = stage.prepare("network-partition: { target: app, ports: [5432] }").await.unwrap_err().to_string();
+    let refused = stage.prepare("network-partition: { target: app, ports: [5432] }").await;
+    end(outside);
+    let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("shares this machine's"), "{refused}");
 }
 
@@ -38,7 +41,8 @@ async fn a_process_without_a_network_of_its_own_is_refused() {
 async fn what_only_netem_can_do_is_refused_without_it() {
     let bed = Bed::new();
     let stage = Stage::new(&bed);
-    let netem = abilities().into_iter().find(|ability| ability.what == "network: other shapes").unwrap().how;
+    let all = tokio::task::spawn_blocking(abilities).await.unwrap();
+    let netem = all.into_iter().find(|ability| ability.what == "network: other shapes").unwrap().how;
     for fault in [
         "network-duplicate: { target: app, share: 1% }",
         "network-corrupt: { target: app, share: 1% }",

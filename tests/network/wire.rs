@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::bed::Side;
@@ -11,40 +11,75 @@ use crate::bed::Side;
 /// How long an answer is waited for.
 pub const SHORT: Duration = Duration::from_millis(400);
 
-/// How many of `count` datagrams from one side arrive at the other. They are sent in small groups, each confirmed by
-/// what can be read, so that no buffer overflows.
+/// How many of `count` datagrams from one side arrive at the other. They are sent in small groups, and after each group
+/// the sender waits until the receiver has read all there is, so that no buffer overflows.
 pub fn arrive(from: &Side, to: &Side, port: u16, count: u64) -> u64 {
     let address = SocketAddr::from((to.address, port));
     let (ready, is_ready) = std::sync::mpsc::channel();
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopped = stop.clone();
+    let (sent, read) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (was_sent, was_read) = (sent.clone(), read.clone());
     let receiver = to.run(move || {
         let socket = UdpSocket::bind(address).unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        socket.set_nonblocking(true).unwrap();
         ready.send(()).unwrap();
-        let (mut buffer, mut arrived) = ([0; 64], 0);
+        let (mut buffer, mut arrived, mut idle) = ([0; 64], 0, 0);
         loop {
-            match socket.recv(&mut buffer) {
-                Ok(_) => arrived += 1,
-                Err(_) if stopped.load(Ordering::Acquire) => return arrived,
-                Err(_) => {}
+            let so_far = was_sent.load(Ordering::Acquire);
+            if socket.recv(&mut buffer).is_ok() {
+                (arrived, idle) = (arrived + 1, 0);
+                continue;
             }
+            was_read.store(so_far, Ordering::Release);
+            // A packet may still be between the two sides when the last was sent.
+            idle = if so_far == count { idle + 1 } else { 0 };
+            if idle > 300 {
+                return arrived;
+            }
+            std::thread::sleep(Duration::from_micros(if so_far == count { 1000 } else { 20 }));
         }
     });
     is_ready.recv().unwrap();
     let sender = from.run(move || {
         let socket = UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, 0)).unwrap();
         socket.connect(address).unwrap();
-        for n in 0..count {
+        for n in 1..=count {
             // A drop on this side is an error of the call.
             let _ = socket.send(&n.to_be_bytes());
-            if n % 32 == 31 {
-                std::thread::sleep(Duration::from_micros(500));
+            if n % 64 == 0 || n == count {
+                sent.store(n, Ordering::Release);
+                while read.load(Ordering::Acquire) < n {
+                    std::thread::yield_now();
+                }
             }
         }
     });
     sender.join().unwrap();
-    stop.store(true, Ordering::Release);
+    receiver.join().unwrap()
+}
+
+/// The numbers of datagrams in the order in which they arrive, sent a millisecond apart.
+pub fn sequence(from: &Side, to: &Side, port: u16, count: u64) -> Vec<u64> {
+    let address = SocketAddr::from((to.address, port));
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let receiver = to.run(move || {
+        let socket = UdpSocket::bind(address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        ready.send(()).unwrap();
+        let (mut buffer, mut order) = ([0; 8], Vec::new());
+        while socket.recv(&mut buffer).is_ok() {
+            order.push(u64::from_be_bytes(buffer));
+        }
+        order
+    });
+    is_ready.recv().unwrap();
+    let sender = from.run(move || {
+        let socket = UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        for n in 0..count {
+            let _ = socket.send_to(&n.to_be_bytes(), address);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    sender.join().unwrap();
     receiver.join().unwrap()
 }
 
@@ -89,6 +124,10 @@ pub fn round_trips(from: &Side, to: &Side, port: u16, count: usize) -> Vec<f64> 
 
 pub fn median(sorted: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
+}
+
+pub fn quarter(sorted: &[f64]) -> f64 {
+    sorted[sorted.len() / 4]
 }
 
 /// Bytes in a second over one TCP connection, payload only, measured where they arrive, after half a second.

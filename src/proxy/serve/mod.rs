@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore};
 
 use self::registry::{Registry, Wanted};
+use super::hands::Hands;
 use super::link::LinkError;
 use super::worker::connections;
 
@@ -111,13 +112,10 @@ type Shared = Arc<Mutex<Registry>>;
 /// # Errors
 /// When nothing can be served.
 pub fn serve(options: &ServeOptions, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(ServeError::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
     runtime.block_on(async {
-        let registry: Shared = Arc::new(Mutex::new(Registry::new(options.seed, connections(SHARES))));
+        let hands = Arc::new(Hands::start().map_err(ServeError::Runtime)?);
+        let registry: Shared = Arc::new(Mutex::new(Registry::new(options.seed, connections(SHARES), hands)));
         let listener = TcpListener::bind(&options.listen).await;
         let listener = listener.map_err(|error| ServeError::Listen(options.listen.clone(), error))?;
         let address = listener.local_addr().map_err(|error| ServeError::Listen(options.listen.clone(), error))?;

@@ -1,6 +1,7 @@
 //! The proxies of a long-lived process: created, changed, switched off and on, with their toxics and leased rules.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use super::ApiError;
 use super::toxic::{Stream, Toxic};
 use crate::clock::Clock;
 use crate::model::{LinkRule, RuleId};
+use crate::proxy::hands::Hands;
 use crate::proxy::link::{Link, LinkError};
 use crate::world::links::protocol::{Answer, Request};
 
@@ -33,6 +35,7 @@ pub(super) struct Registry {
     clock: Clock,
     seed: u64,
     most: u32,
+    hands: Arc<Hands>,
 }
 
 /// What a new proxy is asked to be.
@@ -100,8 +103,8 @@ impl Proxy {
 }
 
 impl Registry {
-    pub(super) fn new(seed: u64, most: u32) -> Self {
-        Registry { proxies: BTreeMap::new(), leases: BTreeMap::new(), clock: Clock::start(), seed, most }
+    pub(super) fn new(seed: u64, most: u32, hands: Arc<Hands>) -> Self {
+        Registry { proxies: BTreeMap::new(), leases: BTreeMap::new(), clock: Clock::start(), seed, most, hands }
     }
 
     /// All proxies by name.
@@ -143,7 +146,7 @@ impl Registry {
             return Ok(());
         }
         let seed = self.seed ^ u64::from(crc32fast::hash(name.as_bytes()));
-        let open = |listen: &str| Link::open(listen, &proxy.upstream, seed, self.clock, self.most);
+        let open = |listen: &str| Link::open(listen, &proxy.upstream, seed, self.clock, self.most, &self.hands);
         // Without a host, all of them are meant, of both families where there are two.
         let link = match proxy.listen.strip_prefix(':').or(proxy.listen.is_empty().then_some("0")) {
             Some(port) => open(&format!("[::]:{port}")).or_else(|_| open(&format!("0.0.0.0:{port}"))),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Home};
+use super::{Family, Home, MachineUndo};
 use crate::model::{ContainerId, ContainerLimits, Endpoint, HumanDuration, ProcessId};
 
 /// Time of one call to an engine: of a request that its caller did not survive, too.
@@ -52,8 +52,11 @@ pub enum ContainerEffect {
         /// How long the policy gets before the undo starts it.
         patience: HumanDuration,
         /// The first process was offered to the out-of-memory killer: this is what it was worth before.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         oom_score_adj: Option<i32>,
+        /// The worker that takes its memory meanwhile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        worker: Option<Box<MachineUndo>>,
     },
     /// It was taken out of a network: connect it again as it was.
     Disconnected {
@@ -71,6 +74,16 @@ pub enum ContainerEffect {
     },
 }
 
+impl ContainerUndo {
+    /// The worker that has to be ended before anything else is taken back.
+    pub fn worker(&self) -> Option<&MachineUndo> {
+        match &self.effect {
+            ContainerEffect::Ended { worker, .. } => worker.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 impl Family for ContainerUndo {
     fn by_hand(&self) -> String {
         let id: String = self.container.id.chars().take(12).collect();
@@ -81,7 +94,8 @@ impl Family for ContainerUndo {
             ContainerEffect::Down { .. } => format!("{docker} start {id}"),
             ContainerEffect::Ended { process, oom_score_adj: Some(worth), .. } => {
                 let pid = process.map_or_else(|| "PID".into(), |p| p.pid.to_string());
-                format!("{docker} start {id}; if it never ended: echo {worth} > /proc/{pid}/oom_score_adj")
+                let end = self.worker().map_or_else(String::new, |worker| format!("{}; ", worker.by_hand()));
+                format!("{end}{docker} start {id}; if it never ended: echo {worth} > /proc/{pid}/oom_score_adj")
             }
             ContainerEffect::Ended { .. } => format!("{docker} start {id}"),
             ContainerEffect::Disconnected { endpoint, .. } => {

@@ -102,3 +102,29 @@ impl fmt::Display for NetworkUndo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As this version writes them: later ones must read them.
+    const WRITTEN: [&str; 3] = [
+        r#"{"space":{"inode":4026532924,"process":{"pid":42,"start":7}},"tag":"simulacro_r_cut","trace":{"table":{}},"expires":"5m"}"#,
+        r#"{"space":{"inode":4026532924,"process":{"pid":42,"start":7},"own":true},"tag":"t","trace":{"qdisc":{"device":"eth0","handle":"5abc"}},"expires":"5m","peers":["10.0.0.1"]}"#,
+        r#"{"space":{"inode":1,"process":{"pid":42,"start":7},"container":{"id":"c","name":"db"}},"tag":"t","trace":{"queue":{"number":20000}},"expires":"5m"}"#,
+    ];
+
+    #[test]
+    fn records_of_this_version_are_read_and_say_what_a_person_would_type() {
+        let undo = WRITTEN.map(|text| serde_json::from_str::<NetworkUndo>(text).expect("it is readable"));
+        let [table, qdisc, queue] = &undo;
+        assert_eq!(table.by_hand(), "nsenter -t 42 -n nft delete table inet simulacro_r_cut");
+        assert_eq!(qdisc.by_hand(), "tc qdisc del dev eth0 root handle 5abc:");
+        assert!(queue.by_hand().contains("iptables -t mangle -S INPUT | grep -- t "), "{}", queue.by_hand());
+        assert_eq!(queue.subject(), "the network of container db");
+        for undo in &undo {
+            let again = serde_json::to_string(undo).expect("it is writable");
+            assert_eq!(&serde_json::from_str::<NetworkUndo>(&again).expect("it is readable"), undo);
+        }
+    }
+}

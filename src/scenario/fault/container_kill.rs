@@ -57,16 +57,20 @@ impl Kind for ContainerKill {
     }
 
     fn problems(&self) -> Vec<FieldProblem> {
-        let too_long = self.heal_within > MOST_PATIENCE;
-        let problem = || FieldProblem {
-            field: "heal_within",
-            message: format!("the restart policy would get {}, an undo has 30s in all", self.heal_within),
-            hint: format!("give it at most {MOST_PATIENCE}"),
-        };
-        too_long.then(problem).into_iter().collect()
+        patience_problem(self.heal_within).into_iter().collect()
     }
 }
 
-fn heal_within() -> HumanDuration {
+/// What is wrong with such a patience.
+pub(super) fn patience_problem(patience: HumanDuration) -> Option<FieldProblem> {
+    (patience > MOST_PATIENCE).then(|| FieldProblem {
+        field: "heal_within",
+        message: format!("the restart policy would get {patience}, an undo has 30s in all"),
+        hint: format!("give it at most {MOST_PATIENCE}"),
+    })
+}
+
+/// How long a restart policy gets when nothing is said.
+pub(super) fn heal_within() -> HumanDuration {
     HumanDuration::from_secs(10)
 }

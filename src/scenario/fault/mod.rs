@@ -5,16 +5,19 @@
 
 mod clock_skew;
 mod command;
+mod container_disconnect;
+mod container_disk_fill;
+mod container_kill;
+mod container_limit;
+mod container_oom;
+mod container_pause;
+mod container_restart;
+mod container_stop;
+mod container_stress;
 mod cpu_stress;
 mod disk_fill;
 mod file_corrupt;
 mod io_stress;
-mod container_disconnect;
-mod container_kill;
-mod container_limit;
-mod container_pause;
-mod container_restart;
-mod container_stop;
 mod kind;
 mod memory_stress;
 mod dns_failure;
@@ -59,11 +62,14 @@ use crate::model::{HumanDuration, Name};
 pub use clock_skew::ClockSkew;
 pub use command::CommandFault;
 pub use container_disconnect::{AddressAfter, ContainerDisconnect};
+pub use container_disk_fill::ContainerDiskFill;
 pub use container_kill::{ContainerKill, KillMode};
 pub use container_limit::ContainerLimit;
+pub use container_oom::ContainerOom;
 pub use container_pause::ContainerPause;
 pub use container_restart::ContainerRestart;
 pub use container_stop::ContainerStop;
+pub use container_stress::ContainerStress;
 pub use cpu_stress::CpuStress;
 pub use disk_fill::DiskFill;
 pub use dns_failure::{DnsFailure, NoAnswer};
@@ -287,6 +293,12 @@ catalogue! {
     ContainerDisconnect = container_disconnect as "container-disconnect";
     /// Lowers the limits of a container: processors, memory, processes.
     ContainerLimit = container_limit as "container-limit";
+    /// Lets a container run out of memory: the kernel ends its first process.
+    ContainerOom = container_oom as "container-oom";
+    /// Takes space on a disk of a container.
+    ContainerDiskFill = container_disk_fill as "container-disk-fill";
+    /// Uses up processors or memory of a container.
+    ContainerStress = container_stress as "container-stress";
 }
 
 /// A fault on the timeline.

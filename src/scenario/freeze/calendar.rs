@@ -49,7 +49,7 @@ pub(super) fn events(text: &str) -> Result<Vec<Event>, String> {
     let mut nested = 0;
     for (number, text) in &lines {
         let line = Line::parse(*number, text)?;
-        match (line.name.as_str(), line.value.as_str(), &mut open) {
+        match (line.name.as_str(), line.value.trim(), &mut open) {
             ("BEGIN", "VEVENT", None) => open = Some(Vec::new()),
             ("END", "VEVENT", _) => {
                 let lines = open.take().ok_or_else(|| format!("line {number}: END without BEGIN"))?;
@@ -77,7 +77,7 @@ fn unfold(text: &str) -> Vec<(usize, String)> {
         match (line.strip_prefix([' ', '\t']), lines.last_mut()) {
             (Some(more), Some((_, last))) => last.push_str(more),
             _ if line.trim().is_empty() => {}
-            _ => lines.push((i + 1, line.trim_end().to_owned())),
+            _ => lines.push((i + 1, line.to_owned())),
         }
     }
     lines

@@ -46,7 +46,7 @@ fn limits(lint: &mut Lint<'_>, guard: &Guard) {
         Some(KeepReady::Of(wanted)) => {
             for name in wanted.keys().filter(|name| !lint.scenario.targets.contains_key(*name)) {
                 let hint = "name one under `targets`; no fault needs to be aimed at it";
-                lint.error(format!("guard.keep_ready.{name}"), format!("there is no target `{name}`"), hint);
+                lint.key_error(format!("guard.keep_ready.{name}"), format!("there is no target `{name}`"), hint);
             }
         }
         Some(KeepReady::Beside(0)) => {

@@ -6,6 +6,7 @@ use crate::model::{Condition, Metric, Name, Subject, Threshold};
 use crate::scenario::fault::{FaultSpec, FieldProblem, Use};
 use crate::scenario::objectives::level_key;
 use crate::scenario::phases::Phase;
+use crate::scenario::step::{ContainerDo, ContainerStep};
 use crate::scenario::yaml::advice;
 use crate::scenario::{After, Milestone};
 
@@ -36,6 +37,9 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     for (i, step) in scenario.playbook.iter().enumerate() {
         if let Some(after) = &step.after {
             self::after(lint, format!("playbook[{i}].after"), after);
+        }
+        if let Some(container) = &step.container {
+            self::container(lint, &format!("playbook[{i}].container"), container);
         }
     }
     if let Some(signal) = &scenario.recovery_signal {
@@ -73,6 +77,23 @@ fn spec(lint: &mut Lint<'_>, path: &str, spec: &FaultSpec) {
     }
     for FieldProblem { field, message, hint } in spec.problems().into_iter().chain(spec.problems_in(scenario)) {
         lint.error(format!("{path}.{field}"), message, &hint);
+    }
+}
+
+/// A step on a container needs one, and a network to connect it to.
+fn container(lint: &mut Lint<'_>, path: &str, step: &ContainerStep) {
+    let targets = &lint.scenario.targets;
+    lint.must_exist(format!("{path}.target"), "target", &step.target, targets.keys());
+    if let Some(target) = targets.get(&step.target).filter(|target| target.sort() != "container") {
+        let message = format!("`{}` is a {} and no container", step.target, target.sort());
+        lint.error(format!("{path}.target"), message, "name a container target");
+    }
+    if (step.r#do == ContainerDo::Connect) != step.network.is_some() {
+        let (message, hint) = match step.network {
+            None => ("`connect` needs a network", "add `network: NAME`"),
+            Some(_) => ("only `connect` takes a network", "leave `network` out"),
+        };
+        lint.error(format!("{path}.do"), message, hint);
     }
 }
 

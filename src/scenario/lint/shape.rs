@@ -41,6 +41,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
         let ways = [
             ("http", step.http.is_some()),
             ("command", step.command.is_some()),
+            ("container", step.container.is_some()),
             ("manual", step.manual.is_some()),
             ("postgres", step.postgres.is_some()),
         ];

@@ -39,7 +39,7 @@ pub(super) async fn act(engine: &Engine, undo: &ContainerUndo, act: ContainerAct
         (ContainerAct::Limit, ContainerEffect::Limited { during, .. }) => limit(engine, container, during).await,
         (ContainerAct::Crash, ContainerEffect::Ended { process: Some(process), .. }) => crash(container, *process),
         (ContainerAct::OfferToOom, ContainerEffect::Ended { process: Some(process), .. }) => {
-            set_oom_score_adj(container, *process, FIRST_TO_DIE).map(drop)
+            set_oom_score_adj(container, *process, FIRST_TO_DIE)
         }
         (act, effect) => Err(DriverError::Failed(format!(
             "the record of {container} does not fit the act, nothing was done: {act:?}, {effect:?}"
@@ -56,23 +56,24 @@ fn crash(container: &ContainerId, process: ProcessId) -> Result<(), DriverError>
     }
 }
 
-/// Sets what a process is worth to the out-of-memory killer; what it was worth before. None: it has ended.
-pub(super) fn set_oom_score_adj(
-    container: &ContainerId,
-    process: ProcessId,
-    worth: i32,
-) -> Result<Option<i32>, DriverError> {
-    // Held meanwhile, so that the pid cannot become another's between the look and the write.
-    let Holding::Same(_held) = hold(process)? else { return Ok(None) };
+/// What a process is worth to the out-of-memory killer.
+pub(super) fn oom_score_adj(container: &ContainerId, process: ProcessId) -> Result<i32, DriverError> {
     let path = format!("/proc/{}/oom_score_adj", process.pid);
-    let failed = |e: std::io::Error| {
-        DriverError::Refused(format!("{path} of {container} cannot be changed ({e}): run the drill as root"))
-    };
-    let before = std::fs::read_to_string(&path).map_err(failed)?.trim().parse().unwrap_or(0);
-    if before != worth {
-        std::fs::write(&path, worth.to_string()).map_err(failed)?;
+    let read = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+    read.ok_or_else(|| DriverError::NotFound(format!("{path} of {container} cannot be read: it has ended")))
+}
+
+/// Sets it. One that has ended is worth nothing any more, which is no error.
+pub(super) fn set_oom_score_adj(container: &ContainerId, process: ProcessId, worth: i32) -> Result<(), DriverError> {
+    // Held meanwhile, so that the pid cannot become another's between the look and the write.
+    let Holding::Same(_held) = hold(process)? else { return Ok(()) };
+    if oom_score_adj(container, process).is_ok_and(|now| now == worth) {
+        return Ok(());
     }
-    Ok(Some(before))
+    let path = format!("/proc/{}/oom_score_adj", process.pid);
+    std::fs::write(&path, worth.to_string()).map_err(|e| {
+        DriverError::Refused(format!("{path} of {container} cannot be changed ({e}): run the drill as root"))
+    })
 }
 
 pub(super) async fn start(engine: &Engine, container: &ContainerId) -> Result<(), DriverError> {

@@ -58,6 +58,10 @@ impl Containers for HostContainers {
         network::address_returns(&engine, &container.id, place).await
     }
 
+    async fn oom_score_adj(&self, container: &ContainerId, process: ProcessId) -> Result<i32, DriverError> {
+        act::oom_score_adj(container, process)
+    }
+
     async fn harm(&self, undo: &ContainerUndo, act: ContainerAct, _licence: Licence<'_>) -> Result<(), DriverError> {
         let engine = self.engines.of(&undo.container).await?;
         act::act(&engine, undo, act).await

@@ -56,6 +56,8 @@ pub trait Containers: Send + Sync {
     async fn view(&self, container: &ContainerId) -> Result<ContainerView, DriverError>;
     /// Whether the engine would give it the address again that it has in this network now.
     async fn address_returns(&self, container: &ContainerId, place: &Endpoint) -> Result<bool, DriverError>;
+    /// What its first process is worth to the out-of-memory killer.
+    async fn oom_score_adj(&self, container: &ContainerId, process: ProcessId) -> Result<i32, DriverError>;
     /// Does to it what the record can take back.
     async fn harm(&self, undo: &ContainerUndo, act: ContainerAct, licence: Licence<'_>) -> Result<(), DriverError>;
     /// Carries out a step of a playbook; what came of it.
@@ -90,6 +92,10 @@ impl Containers for NoEngine {
     }
 
     async fn address_returns(&self, _: &ContainerId, _: &Endpoint) -> Result<bool, DriverError> {
+        refused()
+    }
+
+    async fn oom_score_adj(&self, _: &ContainerId, _: ProcessId) -> Result<i32, DriverError> {
         refused()
     }
 

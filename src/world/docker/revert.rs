@@ -34,7 +34,7 @@ pub(super) async fn revert(engine: &Engine, undo: &ContainerUndo) -> Result<Reve
             Life::Running | Life::Paused => Ok(Reverted::AlreadyBack),
             Life::Restarting | Life::Down => bring_up(engine, undo, SHOWS_WITHIN).await,
         },
-        ContainerEffect::Ended { started, process, policy, patience, oom_score_adj } => {
+        ContainerEffect::Ended { started, process, policy, patience, oom_score_adj, .. } => {
             if let (Some(process), Some(worth)) = (process, oom_score_adj) {
                 act::set_oom_score_adj(container, *process, *worth)?;
             }

@@ -157,8 +157,19 @@ async fn links_that_are_not_open_and_proxies_of_another_kind_are_refused() {
     let id = RuleId("run/crawl".into());
     let unset = driver().set_rule(&link, &id, &LinkRule::down(), Licence::for_tests()).await;
     assert!(matches!(unset, Err(DriverError::NotFound(_))));
-    let foreign = LinkUndo { control: "http://127.0.0.1:8474".into(), link, rule: id };
-    assert!(matches!(driver().revert(&foreign).await, Err(DriverError::Refused(_))));
+    // A proxy of its own, over HTTP: one that has ended took its rules along, another server is none.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let control = format!("http://{}", listener.local_addr().expect("an address"));
+    let foreign = LinkUndo { control, link, rule: id };
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        drop(listener);
+        let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.expect("written");
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    assert!(matches!(driver().revert(&foreign).await, Err(DriverError::Failed(_))));
+    assert_eq!(driver().revert(&foreign).await, Ok(Reverted::TargetGone));
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ pub(super) fn attend(_: Queueing, mut tell: impl FnMut(&str)) -> ExitCode {
 /// the kernel lets pass what has nobody to ask.
 #[cfg(feature = "nfqueue")]
 pub(super) fn attend(queueing: Queueing, mut tell: impl FnMut(&str)) -> ExitCode {
+    // Late wake-ups would be added to every delay; where it may not be raised, it stays.
+    let _ = rustix::process::setpriority_process(None, -15);
     match Attendant::open(queueing) {
         Ok(mut attendant) => {
             tell("ready");

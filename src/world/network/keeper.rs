@@ -105,6 +105,10 @@ fn leave_control_group() {
         let folder = controllers.strip_prefix("name=").unwrap_or(controllers);
         // Where it may not, it stays; what that means stands in the documentation of the faults.
         let _ = fs::write(format!("/sys/fs/cgroup/{folder}/cgroup.procs"), &me);
+        if folder.is_empty() {
+            // Beside older hierarchies the unified one is mounted below.
+            let _ = fs::write("/sys/fs/cgroup/unified/cgroup.procs", &me);
+        }
     }
 }
 

@@ -63,7 +63,8 @@ pub(super) fn find(space: &NetworkSpace) -> Result<Option<Entry>, DriverError> {
     let mut unseen = 0;
     let first = [format!("/proc/{}/ns/net", space.process.pid), "/proc/self/ns/net".to_owned()];
     let kept = KEPT.iter().flat_map(|folder| entries(folder));
-    let others = entries("/proc").into_iter().filter(|p| is_pid(p)).map(|p| p.join("ns/net"));
+    // The first process lives in the machine's own network, and may be hidden even from root.
+    let others = entries("/proc").into_iter().filter(|p| is_pid(p) && !p.ends_with("1")).map(|p| p.join("ns/net"));
     for path in first.into_iter().map(PathBuf::from).chain(kept).chain(others) {
         match inode_of(&path) {
             Ok(inode) if inode == space.inode => {}

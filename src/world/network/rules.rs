@@ -53,8 +53,11 @@ fn elements(lease: Duration) -> String {
 fn hit(action: Refusal) -> String {
     let rules = match action {
         Refusal::Drop => "counter drop;",
+        // What tells a sender that it was refused must itself pass.
         Refusal::Reject => {
-            "meta l4proto tcp counter reject with tcp reset; counter reject with icmpx type port-unreachable;"
+            "tcp flags & rst == rst accept; icmp type destination-unreachable accept; icmpv6 type \
+             destination-unreachable accept; meta l4proto tcp counter reject with tcp reset; counter reject with icmpx \
+             type port-unreachable;"
         }
     };
     format!("chain hit {{ {rules} }}\n")

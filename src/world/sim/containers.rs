@@ -62,11 +62,11 @@ impl Containers for Driver {
             address: "10.0.0.2".into(),
             ..Endpoint::default()
         };
-        let none = ContainerLimits {
+        let limits = ContainerLimits {
             nano_cpus: Some(0),
             cpu_quota: Some(0),
-            memory: Some(0),
-            memory_swap: Some(0),
+            memory: Some(128 << 20),
+            memory_swap: Some(256 << 20),
             pids: Some(0),
         };
         Ok(ContainerView {
@@ -74,7 +74,7 @@ impl Containers for Driver {
             started: "then".into(),
             auto_remove: false,
             policy: Some("always".into()),
-            limits: none,
+            limits,
             cpu_period: 100_000,
             networks: vec![network],
             shares_network: None,
@@ -85,6 +85,10 @@ impl Containers for Driver {
 
     async fn address_returns(&self, _: &ContainerId, _: &Endpoint) -> Result<bool, DriverError> {
         Ok(true)
+    }
+
+    async fn oom_score_adj(&self, _: &ContainerId, _: ProcessId) -> Result<i32, DriverError> {
+        Ok(0)
     }
 
     async fn harm(&self, undo: &ContainerUndo, _: ContainerAct, _licence: Licence<'_>) -> Result<(), DriverError> {

@@ -4,7 +4,7 @@
 //! it, and no process of the container can signal it.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -16,8 +16,9 @@ use crate::world::process::procfs;
 /// Controllers whose limits a container's stress must feel (cgroups(7)); the hierarchy of version 2 has no name here.
 const LIMITS: [&str; 6] = ["cpu", "cpuset", "memory", "blkio", "io", "pids"];
 
-/// Joins. To be called before any thread is started: mounts belong to a process as a whole.
-pub(super) fn join(process: ProcessId) -> Result<(), String> {
+/// Joins; gives the handle by which the end of that process is seen. To be called before any thread is started: mounts
+/// belong to a process as a whole.
+pub(super) fn join(process: ProcessId) -> Result<OwnedFd, String> {
     let gone = || format!("{process}, whose container was to be stressed, has ended");
     let pid = Pid::from_raw(process.pid).ok_or_else(gone)?;
     let handle = pidfd_open(pid, PidfdFlags::empty()).map_err(|_| gone())?;
@@ -30,7 +31,8 @@ pub(super) fn join(process: ProcessId) -> Result<(), String> {
         fs::write(&file, "0").map_err(|e| format!("cannot join {}: {e}; that needs root", group.display()))?;
     }
     move_into_thread_name_spaces(handle.as_fd(), ThreadNameSpaceType::MOUNT)
-        .map_err(|e| format!("cannot join the mounts of {process}: {e}; that needs root"))
+        .map_err(|e| format!("cannot join the mounts of {process}: {e}; that needs root"))?;
+    Ok(handle)
 }
 
 /// The directories of the control groups that limit a process.

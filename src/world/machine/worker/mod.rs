@@ -1,8 +1,8 @@
 //! `simulacro stress-worker`: stress, in a process of its own.
 //!
-//! It exists so that stress cannot outlive those who asked for it. Its standard input is a lease: only its starter holds
-//! the other end, so end of file means that it is gone, and the worker ends. It ends as well after the time it was
-//! given, whatever becomes of starter and watchdog. Everything it does is tied to the process (processor time, memory,
+//! It exists so that stress cannot outlive those who asked for it. Its standard input is a lease: only its starter
+//! holds the other end, so end of file means that it is gone, and the worker ends. It ends as well after the time it
+//! was given, whatever becomes of starter and watchdog. Everything it does is tied to the process (processor time, memory,
 //! files without a name), so its end is the undo.
 
 mod cpu;
@@ -12,6 +12,7 @@ mod io;
 mod memory;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -59,17 +60,17 @@ pub fn stress_worker(tag: &str, job: &str) -> ExitCode {
     let begun =
         serde_json::from_str(job).map_err(|e| format!("its job makes no sense: {e}")).and_then(|job: StressJob| {
             let until = raw_now().saturating_add(nanos(job.at_most.get()));
-            begin(tag, job, &trouble).map(|()| until)
+            begin(tag, job, &trouble).map(|host| (until, host))
         });
-    let until = match begun {
-        Ok(until) => until,
+    let (until, host) = match begun {
+        Ok(begun) => begun,
         Err(why) => {
             say(&format!("{FAILED}{why}"));
             return ExitCode::FAILURE;
         }
     };
     say(BEGUN);
-    while raw_now() < until && lease_holds(until) {
+    while raw_now() < until && lease_holds(until, host.as_ref()) {
         if let Some(why) = trouble.told() {
             say(&why);
             return ExitCode::FAILURE;
@@ -79,17 +80,15 @@ pub fn stress_worker(tag: &str, job: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Joins where it is told to, then starts the threads.
-fn begin(tag: &str, job: StressJob, trouble: &Trouble) -> Result<(), String> {
+/// Joins where it is told to, then starts the threads. Gives a handle on the process whose container it is in.
+fn begin(tag: &str, job: StressJob, trouble: &Trouble) -> Result<Option<OwnedFd>, String> {
     // Opened before the mounts change: a container may show another /proc, or none.
     let meminfo = Meminfo::open().map_err(|e| format!("cannot see how much memory there is: {e}"))?;
     if let Stress::Memory { first_to_die: true, .. } = &job.stress {
         // Anybody may raise his own. Where it fails, the kernel chooses as it always does.
         let _as_always = std::fs::write("/proc/self/oom_score_adj", "1000");
     }
-    if let Some(process) = job.inside {
-        inside::join(process)?;
-    }
+    let host = job.inside.map(inside::join).transpose()?;
     match job.stress {
         Stress::Cpu { threads, load } => cpu::start(threads, load),
         Stress::Memory { size, floor, .. } => memory::start(size, floor.unwrap_or_default(), meminfo, trouble),
@@ -99,7 +98,8 @@ fn begin(tag: &str, job: StressJob, trouble: &Trouble) -> Result<(), String> {
         Stress::Disk { directory, fill, floor } => {
             disk::start(&directory, fill, floor.unwrap_or_default(), &name_of(tag), trouble)
         }
-    }
+    }?;
+    Ok(host)
 }
 
 /// The name that a file has for a moment where one cannot be made without.
@@ -109,12 +109,18 @@ pub(super) fn name_of(tag: &str) -> String {
     format!(".simulacro-stress-{hash:016x}")
 }
 
-/// Waits a little; whether the lease still holds.
-fn lease_holds(until: i64) -> bool {
+/// Waits a little; whether the lease still holds, and the container is still there. One that stayed behind in its control
+/// groups would keep the engine from removing or restarting it.
+fn lease_holds(until: i64, host: Option<&OwnedFd>) -> bool {
     let wait = TICK.min(Duration::from_nanos(u64::try_from(until - raw_now()).unwrap_or(0)));
     let stdin = rustix::stdio::stdin();
-    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+    let mut fds: Vec<_> = [PollFd::new(&stdin, PollFlags::IN)]
+        .into_iter()
+        .chain(host.map(|host| PollFd::new(host, PollFlags::IN)))
+        .collect();
     match poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) })) {
+        // A handle of a process becomes readable when it has ended.
+        Ok(n) if n > 0 && fds.get(1).is_some_and(|fd| !fd.revents().is_empty()) => false,
         Ok(n) if n > 0 => {
             let mut word = [0; 64];
             matches!(rustix::io::retry_on_intr(|| rustix::io::read(stdin, &mut word)), Ok(1..))
