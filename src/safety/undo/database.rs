@@ -154,7 +154,8 @@ impl Family for DatabaseUndo {
             }
             DatabaseUndo::PostgresPromoted { .. } => {
                 format!(
-                    "decide which server is the primary, and copy its data to the other: pg_rewind, or pg_basebackup from \"{url}\""
+                    "decide which server is the primary, and copy its data to the other: pg_rewind, or pg_basebackup \
+                     from \"{url}\""
                 )
             }
             DatabaseUndo::RedisPaused { hold, writes: true, .. } => {
@@ -248,10 +249,13 @@ mod tests {
     fn records_keep_their_form() {
         let undo = sessions("postgres://h/d");
         let text = serde_json::to_string(&undo).unwrap();
-        assert_eq!(
-            text,
-            r#"{"postgres-sessions":{"url":"postgres://h/d","tag":"simulacro/run/f","held":{"lock":{"table":"orders","mode":"everything"}},"hold":"1m","server":{"system":"1","started":2}}}"#
-        );
+        let sessions = serde_json::json!({
+            "url": "postgres://h/d", "tag": "simulacro/run/f", "hold": "1m",
+            "held": { "lock": { "table": "orders", "mode": "everything" } },
+            "server": { "system": "1", "started": 2 },
+        });
+        let expected = serde_json::json!({ "postgres-sessions": sessions });
+        assert_eq!(serde_json::to_value(&undo).unwrap(), expected);
         assert_eq!(serde_json::from_str::<DatabaseUndo>(&text).unwrap(), undo);
     }
 }

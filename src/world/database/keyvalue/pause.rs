@@ -80,8 +80,8 @@ impl KeyValue {
             if Instant::now() >= deadline {
                 let address = self.address(url)?;
                 return Err(DriverError::Timeout(format!(
-                    "Redis at {address} does not answer {CALL:?} after its pause was to end: it hangs, or somebody else \
-                     paused it"
+                    "Redis at {address} does not answer {CALL:?} after its pause was to end: it hangs, or somebody \
+                     else paused it"
                 )));
             }
         }

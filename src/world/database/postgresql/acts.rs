@@ -82,8 +82,8 @@ impl Postgres {
         }
         let address = self.address(url)?;
         Err(DriverError::Refused(format!(
-            "PostgreSQL at {address}: `{user}` may not promote: `GRANT EXECUTE ON FUNCTION pg_promote TO {user}` on the \
-             primary, or use a superuser"
+            "PostgreSQL at {address}: `{user}` may not promote: `GRANT EXECUTE ON FUNCTION pg_promote TO {user}` on \
+             the primary, or use a superuser"
         )))
     }
 

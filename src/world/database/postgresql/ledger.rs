@@ -95,11 +95,16 @@ impl Postgres {
         let outcome = match writer.session.client.execute(&writer.insert, &[&row]).await {
             Ok(1) => WriteOutcome::Acked,
             Ok(rows) => WriteOutcome::Unknown(format!("{rows} rows were written in place of one")),
-            Err(e) => fate(Trouble::from(e)),
+            Err(e) => {
+                let trouble = Trouble::from(e);
+                // The end of a session is told before its connection is closed: it must not be used again meanwhile.
+                if trouble.is_lost() {
+                    return fate(trouble);
+                }
+                fate(trouble)
+            }
         };
-        if !writer.session.client.is_closed() {
-            lock(&pool.idle).push(writer);
-        }
+        lock(&pool.idle).push(writer);
         outcome
     }
 

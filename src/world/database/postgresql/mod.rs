@@ -128,8 +128,8 @@ impl Postgres {
                 version % 10_000
             )));
         }
-        let sql = "SELECT current_setting('server_version'), (SELECT system_identifier::text FROM pg_control_system()), \
-                   (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8, pg_is_in_recovery(), \
+        let sql = "SELECT current_setting('server_version'), \
+                   (SELECT system_identifier::text FROM pg_control_system()), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8, pg_is_in_recovery(), \
                    current_setting('is_superuser') = 'on', pg_has_role('pg_read_all_stats', 'USAGE'), \
                    pg_has_role('pg_signal_backend', 'USAGE'), current_user::text, current_database()::text";
         let rows = self.ask(url, sql, &[]).await?;
