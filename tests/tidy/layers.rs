@@ -16,8 +16,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 const FENCED: &[(&str, &[&str], &str)] = &[
     ("goose", &["src/observe/load/"], "it stays in the load worker, a process of its own"),
     ("bollard", &["src/world/docker"], "its types stay behind the driver"),
-    ("tokio_postgres", &["src/world/database/"], "its types stay behind the driver"),
-    ("redis", &["src/world/database/"], "its types stay behind the driver"),
     ("kube", &["src/world/k8s"], "its types stay behind the driver"),
     ("plotters", &["src/report/"], "charts are drawn by reports only"),
     ("askama", &["src/report/"], "templates are filled by reports only"),
