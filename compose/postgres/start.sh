@@ -19,10 +19,11 @@ export PATH="/usr/lib/postgresql/15/bin:$PATH" PGCONNECT_TIMEOUT=2 PGPASSWORD="$
 as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups "$@"; }
 say() { echo "start.sh: $*" >&2; }
 
-# Whether the peer takes writes. No answer is no.
-peer_is_primary() {
-    [ "$(psql -h "$PEER" -U health -d postgres -tAXqc 'SELECT NOT pg_is_in_recovery()' 2>/dev/null)" = t ]
+# Whether the peer takes writes: t or f; nothing when it does not answer.
+peer_takes_writes() {
+    psql -h "$PEER" -U health -d postgres -tAXqc 'SELECT NOT pg_is_in_recovery()' 2>/dev/null || true
 }
+peer_is_primary() { [ "$(peer_takes_writes)" = t ]; }
 
 follow() {
     say "following $PEER"
@@ -53,7 +54,18 @@ SQL
 chown postgres:postgres /data
 chmod 700 /data
 
-if peer_is_primary; then
+peer=$(peer_takes_writes)
+if [ -d "$data" ] && [ ! -e "$data/standby.signal" ]; then
+    # This one took writes when it ended. A peer that cannot be reached may have been promoted since: it gets a while.
+    for _ in 1 2 3 4 5; do
+        [ -z "$peer" ] || break
+        say "asking $PEER, which does not answer"
+        sleep 1
+        peer=$(peer_takes_writes)
+    done
+fi
+
+if [ "$peer" = t ]; then
     # A replica of this very peer goes on where it was.
     [ -e "$data/standby.signal" ] || follow
 elif [ ! -d "$data" ]; then

@@ -14,6 +14,16 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Every image but the orders service's.
 const IMAGE: &str = "simulacro-test/stack:bookworm";
 
+/// What docker-compose.yml gives the databases when nothing else is said.
+const PASSWORD: &str = "practice";
+
+/// How the databases replicate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replication {
+    Asynchronous,
+    Synchronous,
+}
+
 /// A stack that runs.
 pub struct Stack {
     home: Home,
@@ -77,12 +87,12 @@ impl Stack {
     }
 
     /// Makes both databases anew, in their first roles.
-    pub fn renew_databases(&self, synchronous: bool) {
+    pub fn renew_databases(&self, replication: Replication) {
         let servers = ["postgres-primary", "postgres-replica"];
         self.compose(&[], &["rm", "-fsv", servers[0], servers[1]]);
         // Their disks outlive them in the container that holds these.
         self.compose(&[], &["exec", "-T", "disks", "sh", "-c", "rm -rf /primary/* /replica/*"]);
-        let mode = if synchronous { "on" } else { "off" };
+        let mode = if replication == Replication::Synchronous { "on" } else { "off" };
         let up = ["up", "-d", "--no-build", "--no-deps", servers[0], servers[1]];
         self.compose(&[("POSTGRES_SYNCHRONOUS", mode)], &up);
         // The services prepare their tables once, when they start.
@@ -94,6 +104,13 @@ impl Stack {
     pub fn sql(&self, service: &str, statement: &str) -> String {
         let psql = ["exec", "-T", service, "psql", "-h", "/tmp", "-U", "postgres", "-d", "orders", "-tAXqc", statement];
         self.compose(&[], &psql).trim().to_owned()
+    }
+
+    /// A figure of one orders service.
+    pub fn figure(&self, service: &str, name: &str) -> f64 {
+        let page = get(&format!("http://127.0.0.1:{}/metrics", self.port(service))).unwrap();
+        let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name}\n{page}"));
+        line.trim().parse().unwrap()
     }
 
     /// Waits until both services are ready behind HAProxy, one database takes writes and another follows it.
@@ -127,7 +144,8 @@ impl Stack {
         let file = root().join(format!("scenarios/{scenario}.yaml"));
         let text = fs::read_to_string(&file).unwrap();
         let mut command = self.home.simulacro();
-        command.args(["run", "--yes", "--allow-commands"]).arg(&file);
+        // A machine that stalls for a moment makes a run inconclusive, never green: it is tried once more.
+        command.args(["run", "--yes", "--retry-inconclusive"]).arg(&file).env("POSTGRES_PASSWORD", PASSWORD);
         command.arg("-V").arg(format!("project={}", self.project));
         for (_, var, port) in &self.ports {
             if text.contains(&format!("\n  {var}: 127.0.0.1:")) {
@@ -148,11 +166,6 @@ impl Stack {
         self.ports.iter().find(|(_, name, _)| *name == var).expect("a port").2
     }
 
-    /// The container of a service, by the engine's id.
-    pub fn container(&self, service: &str) -> String {
-        self.compose(&[], &["ps", "-q", service]).trim().to_owned()
-    }
-
     /// Everything that a drill may change about the containers and must put back: a line each.
     pub fn standing(&self) -> Vec<String> {
         let ids = self.compose(&[], &["ps", "-q"]);
@@ -161,7 +174,7 @@ impl Stack {
                       networks={{ range $name, $_ := .NetworkSettings.Networks }}{{ $name }} {{ end }}";
         let looked = Command::new("docker").args(["inspect", "--format", format]).args(ids.split_whitespace()).output();
         let looked = String::from_utf8(looked.unwrap().stdout).unwrap();
-        let mut lines: Vec<_> = looked.lines().map(|line| standing_of(line)).collect();
+        let mut lines: Vec<_> = looked.lines().map(standing_of).collect();
         lines.sort();
         lines
     }

@@ -14,6 +14,7 @@ mod machine;
 mod networks;
 mod state;
 mod store;
+mod temper;
 mod workers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

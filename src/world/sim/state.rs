@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::temper::Temper;
 use crate::model::{HumanDuration, LinkRule, Name, Offset, ProcessId, RuleId, Ways};
-use crate::scenario::fault::Impact;
 use crate::scenario::target::{ForeignProcess, ProcessSelector};
 use crate::scenario::{Scenario, Target};
 use crate::world::services::ServiceNotice;
@@ -76,48 +76,6 @@ pub(super) struct State {
     next_pid: i32,
 }
 
-/// How long a stack that recovers by itself takes, after the newest effect on it.
-const TAKES_OVER: Duration = Duration::from_secs(2);
-
-/// How the stack that is aimed at takes effects on its parts: as the scenario says that it does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Temper {
-    /// No fault is expected to be seen: it serves all the time.
-    Unmoved,
-    /// It is down for as long as an effect stands.
-    Falls,
-    /// It is down at first and recovers with the effect still on, which is what `until: recovered` waits for.
-    TakesOver,
-}
-
-impl Temper {
-    fn of(scenario: &Scenario) -> Temper {
-        let faults = &scenario.faults;
-        match faults.iter().any(|fault| fault.impact == Impact::Expected) {
-            false => Temper::Unmoved,
-            true if faults.iter().any(|fault| fault.until.as_ref().is_some_and(|until| until.recovered)) => {
-                Temper::TakesOver
-            }
-            true => Temper::Falls,
-        }
-    }
-
-    /// Whether it is down at a moment, by how many effects stood from when on.
-    fn is_down(self, history: &[(Offset, usize)], at: Offset) -> bool {
-        let stands = at_moment(history, at).is_some_and(|effects| *effects > 0);
-        match self {
-            Temper::Unmoved => false,
-            Temper::Falls => stands,
-            Temper::TakesOver => {
-                let known = history.iter().take_while(|(since, _)| *since <= at).count();
-                let before = |n: usize| n.checked_sub(1).map_or(0, |n| history[n].1);
-                let newest = (0..known).rev().find(|n| history[*n].1 > before(*n)).map(|n| history[n].0);
-                stands && newest.is_some_and(|since| at < since + TAKES_OVER)
-            }
-        }
-    }
-}
-
 /// What a drill must leave as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -181,7 +139,7 @@ impl State {
     }
 
     /// How the service at an address was at a moment. Addresses that no service of the drill owns belong to the stack
-    /// that it is aimed at, which behaves as the scenario expects it to (`Temper`).
+    /// that it is aimed at, which takes effects on its parts as the scenario expects.
     pub(super) fn serving(&self, address: &str, at: Offset) -> Serving {
         let Some(name) = self.addresses.get(address) else {
             let hurt = self.temper.is_down(&self.effects_history, at);
