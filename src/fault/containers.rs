@@ -88,8 +88,8 @@ pub(super) async fn act_on(
     world.containers.harm(undo, act, licence).await
 }
 
-/// Plans a stress worker inside a container. It ends by itself: with the runner, with the container's first process, and
-/// when no fault may be held any longer.
+/// Plans a stress worker inside a container. It ends by itself: with the runner, with the container's first process,
+/// and when no fault may be held any longer.
 pub(super) async fn worker_inside(
     world: &World,
     context: FaultContext<'_>,

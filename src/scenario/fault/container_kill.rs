@@ -18,8 +18,8 @@ pub struct ContainerKill {
     /// What kills it, and so who starts it again.
     #[serde(default)]
     pub mode: KillMode,
-    /// With `mode: crash`: how long the restart policy gets, at most 20s. Then, or at once where there is none, the undo
-    /// starts it.
+    /// With `mode: crash`: how long the restart policy gets, at most 20s. Then, or at once where there is none, the
+    /// undo starts it.
     #[serde(default = "heal_within")]
     pub heal_within: HumanDuration,
 }
@@ -28,8 +28,8 @@ pub struct ContainerKill {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KillMode {
-    /// A signal to its first process, from this host: a crash. One act; its restart policy starts it again. Needs root on
-    /// the engine's host.
+    /// A signal to its first process, from this host: a crash. One act; its restart policy starts it again. Needs root
+    /// on the engine's host.
     #[default]
     Crash,
     /// The engine's own kill, which suppresses every restart policy. Held: it stays down for `for` or `until`, then the

@@ -165,8 +165,8 @@ async fn bring_up(engine: &Engine, undo: &ContainerUndo, wait: Duration) -> Resu
         .await
 }
 
-/// Sees that what the engine was told shows. Its answer alone is not proof, and an error of it not either: somebody else
-/// may have done the same a moment before.
+/// Sees that what the engine was told shows. Its answer alone is not proof, and an error of it not either: somebody
+/// else may have done the same a moment before.
 async fn settled(
     engine: &Engine,
     undo: &ContainerUndo,

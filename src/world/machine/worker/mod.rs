@@ -1,9 +1,9 @@
 //! `simulacro stress-worker`: stress, in a process of its own.
 //!
-//! It exists so that stress cannot outlive those who asked for it. Its standard input is a lease: only its starter holds
-//! the other end, so end of file means that it is gone, and the worker ends. It ends as well after the time it was
-//! given, whatever becomes of starter and watchdog. Everything it does is tied to the process (processor time, memory,
-//! files without a name), so its end is the undo.
+//! It exists so that stress cannot outlive those who asked for it. Its standard input is a lease: only its starter
+//! holds the other end, so end of file means that it is gone, and the worker ends. It ends as well after the time it
+//! was given, whatever becomes of starter and watchdog. Everything it does is tied to the process (processor time,
+//! memory, files without a name), so its end is the undo.
 
 mod cpu;
 mod disk;
@@ -91,6 +91,9 @@ fn begin(tag: &str, job: StressJob, trouble: &Trouble) -> Result<Option<OwnedFd>
     let host = job.inside.map(inside::join).transpose()?;
     match job.stress {
         Stress::Cpu { threads, load } => cpu::start(threads, load),
+        Stress::Memory { size, floor, first_to_die: false } => {
+            memory::start_unowned(size, floor.unwrap_or_default(), meminfo, trouble)
+        }
         Stress::Memory { size, floor, .. } => memory::start(size, floor.unwrap_or_default(), meminfo, trouble),
         Stress::Io { directory, rate, threads, file } => {
             io::start(&directory, rate, threads, file, &name_of(tag), trouble)
@@ -109,8 +112,8 @@ pub(super) fn name_of(tag: &str) -> String {
     format!(".simulacro-stress-{hash:016x}")
 }
 
-/// Waits a little; whether the lease still holds, and the container is still there. One that stayed behind in its control
-/// groups would keep the engine from removing or restarting it.
+/// Waits a little; whether the lease still holds, and the container is still there. One that stayed behind in its
+/// control groups would keep the engine from removing or restarting it.
 fn lease_holds(until: i64, host: Option<&OwnedFd>) -> bool {
     let wait = TICK.min(Duration::from_nanos(u64::try_from(until - raw_now()).unwrap_or(0)));
     let stdin = rustix::stdio::stdin();
