@@ -69,6 +69,12 @@ pub fn cpu_time() -> i64 {
     used.tv_sec * 1_000_000_000 + used.tv_nsec
 }
 
+/// The processor time that this thread has used, in nanoseconds.
+pub fn thread_cpu_time() -> i64 {
+    let used = clock_gettime(ClockId::ThreadCPUTime);
+    used.tv_sec * 1_000_000_000 + used.tv_nsec
+}
+
 /// The raw `CLOCK_MONOTONIC` reading, in nanoseconds since an arbitrary point before this boot's first process.
 pub fn raw_now() -> i64 {
     let now = clock_gettime(ClockId::Monotonic);

@@ -29,11 +29,11 @@ fn front() -> Name {
 
 fn link(upstream: &TcpListener) -> LinkAddress {
     let upstream = upstream.local_addr().expect("an address").to_string();
-    LinkAddress { name: front(), listen: "127.0.0.1:0".into(), upstream }
+    LinkAddress { name: front(), listen: "127.0.0.1:0".into(), upstream, control: None }
 }
 
 fn crawl() -> LinkRule {
-    LinkRule::Latency { latency: HumanDuration::from_secs(3600), jitter: HumanDuration::default() }
+    LinkRule::latency(HumanDuration::from_secs(3600), HumanDuration::default())
 }
 
 struct Drill {
@@ -153,7 +153,7 @@ async fn two_rivals_take_a_rule_back_once() {
 async fn a_killed_proxy_is_gone_with_its_rules() {
     let drill = Drill::new().await;
     let (mut client, _served) = drill.pair().await;
-    drill.set(LinkRule::Timeout {}).await;
+    drill.set(LinkRule::black_hole()).await;
     signal(drill.pid(), "-KILL");
     let end = within("the end", client.read(&mut [0; 8])).await;
     assert!(matches!(end, Ok(0)) || end.is_err(), "{end:?}");
@@ -215,7 +215,8 @@ async fn an_address_in_use_is_refused_with_link_address_and_holder() {
 #[tokio::test]
 async fn an_address_that_is_none_is_refused_and_nothing_listens() {
     let server = TcpListener::bind("127.0.0.1:0").await.expect("a server");
-    let bad = LinkAddress { name: "back".parse().expect("a name"), listen: "127.0.0.1".into(), upstream: "x:1".into() };
+    let (listen, upstream) = ("127.0.0.1".into(), "x:1".into());
+    let bad = LinkAddress { name: "back".parse().expect("a name"), listen, upstream, control: None };
     let error = HostLinks::new(BINARY).open(&[link(&server), bad], 1).await.expect_err("no address");
     assert!(error.to_string().contains("link back"), "{error}");
 }
@@ -262,7 +263,7 @@ async fn the_end_of_its_lease_ends_the_process_whatever_it_holds() {
     let Report::Ready { pid, links } = process.report(&line).await else { panic!("not ready") };
     assert_eq!(Some(pid), process.child.id());
     let control = process.dir.path().join("control");
-    let request = Request::Set { link: front(), id: RuleId("r".into()), rule: LinkRule::Timeout {} };
+    let request = Request::Set { link: front(), id: RuleId("r".into()), rule: LinkRule::black_hole() };
     assert_eq!(ask(&control, &request).await, Answer::Done);
     let mut held = TcpStream::connect(&links[0].listen).await.expect("accepted");
     held.write_all(b"held").await.expect("written");

@@ -29,6 +29,9 @@ targets:
   app: {{ process: app }}
   other: {{ process: {{ pid_file: /run/other.pid }} }}
   box: {{ container: {{ name: box }} }}
+  pg: {{ postgres: {{ url: 'postgres://127.0.0.1:5432/shop' }} }}
+  pg-standby: {{ postgres: {{ url: 'postgres://127.0.0.1:5433/shop' }} }}
+  cache: {{ redis: {{ url: 'redis://127.0.0.1:6379' }} }}
 probes: [{{ name: p, tcp: {{ address: '127.0.0.1:1' }}, every: 100ms }}]
 recovery_signal: {{ streams: [p] }}
 phases: {{ warmup: 200ms, baseline: 500ms, recovery: {{ deadline: 5s, hold: 300ms }}, after: 200ms }}
@@ -52,6 +55,8 @@ faults:
         host: "test".into(),
         load: None,
         retry_of: None,
+        consent: Default::default(),
+        machine: None,
     })
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::compare::Metric;
 use crate::model::{HumanDuration, Name, Ratio};
+use crate::scenario::consent::PlanToken;
 
 /// Chaos and disaster-recovery drills: faults, load, recovery time, data loss and restore proof on one clock.
 #[derive(Debug, Parser)]
@@ -37,6 +38,9 @@ pub enum Verb {
     Judge(JudgeArgs),
     /// Compare runs with earlier ones: a gate against regressions that knows noise.
     Compare(CompareArgs),
+    /// Links that live on their own.
+    #[command(subcommand)]
+    Proxy(ProxyVerb),
     /// The catalogue of faults.
     Faults(FaultsArgs),
     /// A JSON Schema, made from the types.
@@ -75,9 +79,32 @@ pub enum Verb {
         #[arg(long)]
         job: String,
     },
+    /// A process within a network namespace; spoken to through its standard input.
+    NetworkKeeper,
     /// The dead man's switch; spoken to through its standard input.
     #[command(hide = true)]
     Watchdog,
+}
+
+/// `simulacro proxy`
+#[derive(Debug, Subcommand)]
+pub enum ProxyVerb {
+    /// Serve links until a signal ends it, with a control API that Toxiproxy's clients speak.
+    Serve(ProxyServeArgs),
+}
+
+/// `simulacro proxy serve`
+#[derive(Debug, Args)]
+pub struct ProxyServeArgs {
+    /// Where the control API listens.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8474", env = "SIMULACRO_PROXY_LISTEN")]
+    pub listen: String,
+    /// Proxies to begin with: a list in Toxiproxy's JSON.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where every random choice comes from; drawn when absent.
+    #[arg(long, env = "SIMULACRO_SEED")]
+    pub seed: Option<u64>,
 }
 
 /// What every run takes.
@@ -118,13 +145,27 @@ pub struct RunArgs {
     /// Allow a scenario whose environment is production.
     #[arg(long)]
     pub allow_production: bool,
-    /// Answer yes to every question.
-    #[arg(short, long)]
-    pub yes: bool,
+    /// What it may do.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
     /// Run a scenario whose run is inconclusive (exit code 20) once more. Both runs are kept, and the second names the
     /// first.
     #[arg(long, env = "SIMULACRO_RETRY_INCONCLUSIVE")]
     pub retry_inconclusive: bool,
+}
+
+/// What a drill may do, beyond what its scenario says.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConsentArgs {
+    /// Agree to acts that cannot be taken back; the scenario must consent, too (`guard.allow_irreversible`).
+    #[arg(short, long)]
+    pub yes: bool,
+    /// The token that `simulacro plan` printed for a production drill; may be given once for each scenario.
+    #[arg(long, value_name = "TOKEN", env = "SIMULACRO_PLAN_TOKEN", value_delimiter = ' ')]
+    pub plan_token: Vec<PlanToken>,
+    /// While this file exists no drill starts, and one that runs is stopped and healed.
+    #[arg(long, value_name = "PATH", env = "SIMULACRO_KILL_FILE")]
+    pub kill_file: Option<PathBuf>,
 }
 
 /// `simulacro load`
@@ -154,6 +195,9 @@ pub struct DemoArgs {
     /// What every run takes.
     #[command(flatten)]
     pub options: RunOptions,
+    /// While this file exists no drill starts, and one that runs is stopped and healed.
+    #[arg(long, value_name = "PATH", env = "SIMULACRO_KILL_FILE")]
+    pub kill_file: Option<PathBuf>,
 }
 
 /// `simulacro check`

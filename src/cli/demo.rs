@@ -4,11 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::args::DemoArgs;
+use super::args::{ConsentArgs, DemoArgs};
 use super::drill::{self, Show};
 use super::exit::Exit;
 use super::run::{settings, tell};
-use super::terminal;
+use super::{consent, terminal};
 use crate::scenario::resolve::resolve;
 
 const FILES: [(&str, &str); 3] = [
@@ -27,13 +27,21 @@ pub fn demo(args: &DemoArgs) -> Exit {
             return Exit::Refused;
         }
     };
-    let plan = match resolve(&scenario, &settings) {
+    let mut plan = match resolve(&scenario, &settings) {
         Ok((plan, _)) => plan,
         Err(problems) => {
             terminal::problems(&problems);
             return Exit::Usage;
         }
     };
+    let agreed = ConsentArgs { kill_file: args.kill_file.clone(), ..Default::default() };
+    match consent::given(&plan, &agreed, false) {
+        Ok(given) => plan.consent = given,
+        Err(why) => {
+            eprintln!("refused, nothing was touched: {why}");
+            return Exit::Refused;
+        }
+    }
     eprintln!("the demo's scenario: {}", scenario.display());
     let dir = plan.dir.clone();
     tell(&drill::run(plan, Show { plain: args.options.plain }), &args.options, Some(&dir))

@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::terminal;
 use crate::engine::reach::reach;
 use crate::safety::StateDir;
+use crate::world::network::{Ability, abilities};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -20,7 +21,8 @@ struct Finding {
 
 /// Looks at this machine and says what drills can rely on.
 pub fn doctor(args: &DoctorArgs) -> Exit {
-    let findings = [state(), watchdog(), pidfd(), procfs(), files(), goose(), demo(), containers()];
+    let own = [state(), watchdog(), pidfd(), procfs(), files(), goose(), demo(), containers()];
+    let findings: Vec<Finding> = own.into_iter().chain(networks()).collect();
     if args.json {
         match serde_json::to_string_pretty(&findings) {
             Ok(json) => terminal::out(&json),
@@ -29,11 +31,22 @@ pub fn doctor(args: &DoctorArgs) -> Exit {
     } else {
         let lines = findings.iter().map(|f| {
             let remedy = f.remedy.filter(|_| !f.ok).map_or(String::new(), |r| format!("\n      {r}"));
-            format!("{} {:<22} {}{remedy}", if f.ok { "ok  " } else { "NO  " }, f.what, f.found)
+            format!("{} {:<27} {}{remedy}", if f.ok { "ok  " } else { "NO  " }, f.what, f.found)
         });
         terminal::out(&lines.collect::<Vec<_>>().join("\n"));
     }
     if findings.iter().all(|f| f.ok) { Exit::Ok } else { Exit::Refused }
+}
+
+/// By which mechanism each fault of networks would be made. That one cannot be made is no fault of the machine: most
+/// drills need none of them, and preflight refuses those that do.
+fn networks() -> impl Iterator<Item = Finding> {
+    abilities().into_iter().map(|Ability { what, how }| Finding {
+        what,
+        ok: true,
+        found: how.map_or_else(|why| format!("not on this machine: {why}"), |how| format!("by {how}")),
+        remedy: None,
+    })
 }
 
 fn state() -> Finding {

@@ -17,7 +17,6 @@ use crate::engine::{Engine, Finished, Switch, canceller, recover};
 use crate::judge;
 use crate::result::RunResult;
 use crate::safety::{Header, Journal, Lock, Place, Role, RunDir, StateDir, this_process};
-use crate::scenario::guard::Environment;
 use crate::scenario::plan::Plan;
 use crate::timeline::ledger::Shape;
 use crate::world::host;
@@ -181,13 +180,4 @@ pub fn simulate(plan: Plan) -> Over {
     let result = judge::conclude(&plan, &finished.timeline);
     let exit = Exit::Run(result.end.exit_code);
     Over::Ran(Box::new(result), exit)
-}
-
-/// Why a scenario may not run as asked, before anything is looked at.
-pub fn permission(plan: &Plan, allow_production: bool) -> Result<(), String> {
-    let guard = &plan.scenario.guard;
-    if guard.environment == Environment::Production && !allow_production {
-        return Err("this scenario is for production: run it with --allow-production".into());
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod check;
 mod compare;
+mod consent;
 mod demo;
 mod doctor;
 mod drill;
@@ -12,6 +13,7 @@ pub mod init;
 mod judge;
 mod load;
 mod plan;
+mod proxy;
 mod recover;
 pub mod report;
 mod retry;
@@ -27,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, SchemaKind, Verb};
+use args::{Cli, ProxyVerb, SchemaKind, Verb};
 use exit::Exit;
 
 /// Does what the command line asks for.
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
         Verb::ProxyWorker => crate::proxy::proxy_worker(),
         Verb::ServiceShim => crate::world::services::service_shim(),
         Verb::StressWorker { tag, job } => crate::world::machine::stress_worker(&tag, &job),
+        Verb::NetworkKeeper => crate::world::network::network_keeper(),
         Verb::Watchdog => crate::engine::watchdog::watchdog(&recover::world_of),
         verb => run_verb(verb).into(),
     }
@@ -54,6 +57,7 @@ fn run_verb(verb: Verb) -> Exit {
         Verb::Report(args) => report::report(&args),
         Verb::Judge(args) => judge::judge(&args),
         Verb::Compare(args) => compare::compare(&args),
+        Verb::Proxy(ProxyVerb::Serve(args)) => proxy::serve(&args),
         Verb::Doctor(args) => doctor::doctor(&args),
         Verb::Check(args) => {
             let checked = check::check(&args.paths, &args.vars);

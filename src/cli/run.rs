@@ -6,7 +6,7 @@ use super::args::{RunArgs, RunOptions};
 use super::drill::{self, Over, Show};
 use super::exit::Exit;
 use super::retry::{self, Attempt};
-use super::terminal;
+use super::{consent, terminal};
 use crate::result::RetryOf;
 use crate::scenario::resolve::{Settings, resolve};
 
@@ -40,9 +40,12 @@ fn one(scenario: &Path, args: &RunArgs, retry_of: Option<RetryOf>) -> Attempt {
         }
     };
     plan.retry_of = retry_of;
-    if let Err(why) = drill::permission(&plan, args.allow_production) {
-        eprintln!("{why}");
-        return Err(Exit::Refused);
+    match consent::given(&plan, &args.consent, args.allow_production) {
+        Ok(given) => plan.consent = given,
+        Err(why) => {
+            eprintln!("refused, nothing was touched: {why}");
+            return Err(Exit::Refused);
+        }
     }
     let dir = plan.dir.clone();
     let over = if args.simulate { drill::simulate(plan) } else { drill::run(plan, Show { plain: args.options.plain }) };

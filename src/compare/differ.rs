@@ -20,6 +20,8 @@ pub enum Differs {
     Host,
     /// Simulated against real.
     World,
+    /// The version of the machine's kernel.
+    Kernel,
     /// The version of this program.
     Program,
 }
@@ -32,14 +34,15 @@ impl Differs {
             Differs::Load => "load",
             Differs::Host => "host",
             Differs::World => "world",
+            Differs::Kernel => "kernel",
             Differs::Program => "program",
         }
     }
 
-    /// Whether runs that differ so are not compared unless that is allowed. Another version of this program is only
-    /// told: a gate must survive its upgrade.
+    /// Whether runs that differ so are not compared unless that is allowed. Another version of this program or of the
+    /// kernel is only told: a gate must survive an upgrade.
     pub const fn is_refused(self) -> bool {
-        !matches!(self, Differs::Program)
+        !matches!(self, Differs::Kernel | Differs::Program)
     }
 }
 
@@ -70,7 +73,12 @@ pub(super) fn differences(base: &[RunSample], run: &[RunSample]) -> Vec<Differen
     look(Differs::Scenario, "name of the scenario or profile", &|run| one(run.scenario.to_string()));
     look(Differs::Scenario, "SHA-256 of the scenario or profile", &|run| one(run.digest.chars().take(12).collect()));
     look(Differs::Load, "load asked for", &loads);
-    look(Differs::Host, "machine", &|run| one(run.host.clone()));
+    // Names tell machines apart only where nothing better does: each job of a CI has another one.
+    match base.iter().chain(run).all(|run| run.machine.is_some()) {
+        true => look(Differs::Host, "machine", &|run| run.machine.iter().map(ToString::to_string).collect()),
+        false => look(Differs::Host, "machine", &|run| one(run.host.clone())),
+    }
+    look(Differs::Kernel, "kernel", &|run| run.machine.iter().map(|machine| machine.kernel.clone()).collect());
     look(Differs::World, "world", &|run| one(if run.simulated { "simulated" } else { "real" }.into()));
     look(Differs::Program, "version of simulacro", &|run| one(run.program.clone()));
     found

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blocks;
-use crate::model::{Name, RunId};
+use crate::model::{Machine, Name, RunId};
 use crate::result::latency::LatencyRow;
 use crate::result::{RunResult, StreamInfo, StreamKind};
 use crate::timeline::event::EndReason;
@@ -29,6 +29,9 @@ pub struct RunSample {
     pub program: String,
     /// The machine it ran on.
     pub host: String,
+    /// What kind of machine that is. Absent in runs of older versions: then the name counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
     /// Wall-clock time of its start, RFC 3339 in UTC.
     pub started: String,
     /// Whether the world was simulated.
@@ -122,6 +125,7 @@ pub fn sample(result: &RunResult, span: &str, log: Option<&str>) -> Result<RunSa
         digest: run.digest.clone(),
         program: result.program.clone(),
         host: run.host.clone(),
+        machine: run.machine.clone(),
         started: run.started.clone(),
         simulated: run.simulated,
         exit_code: result.end.exit_code,

@@ -238,6 +238,8 @@ mod drilled {
             host: text(),
             load: None,
             retry_of: None,
+            consent: Default::default(),
+            machine: None,
         }
     }
 

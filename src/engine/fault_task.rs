@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::inbox::{Inbox, Input};
+use super::limits::Limits;
 use super::revert::{revert_all, undo_armed};
-use crate::fault::{Fault as _, FaultContext};
+use crate::fault::Fault as _;
 use crate::model::{Name, Offset};
 use crate::safety::{Armed, InjectError, Journal, Standing};
 use crate::scenario::Fault;
@@ -32,6 +33,7 @@ pub(super) struct FaultTask {
     pub(super) plan: Arc<Plan>,
     pub(super) index: usize,
     pub(super) world: World,
+    pub(super) limits: Arc<Limits>,
     pub(super) journal: Journal,
     pub(super) inbox: Inbox,
     /// Ends the hold.
@@ -56,7 +58,11 @@ impl FaultTask {
     /// From the first look at the world to the last record in the journal.
     pub(super) async fn run(self) {
         match self.arm().await {
-            Ok(armed) => self.live(armed).await,
+            Ok(armed) => {
+                let (limits, index) = (self.limits.clone(), self.index);
+                self.live(armed).await;
+                limits.ended(index).await;
+            }
             Err(why) => self.tell(FaultMark::Skipped { why }).await,
         }
     }
@@ -64,26 +70,13 @@ impl FaultTask {
     async fn arm(&self) -> Result<Armed, String> {
         let plan = self.plan.clone();
         let fault = self.fault();
-        if fault.spec.runs_commands() && !plan.allow_commands {
-            return Err("commands are off: run with --allow-commands".into());
-        }
-        let context = FaultContext {
-            run: &plan.run,
-            name: &fault.name,
-            scenario: &plan.scenario,
-            dir: &plan.dir,
-            seed: plan.seed,
-        };
-        let prepare = fault.spec.prepare(&self.world, context);
-        let undo = match tokio::time::timeout(PREPARE_WITHIN, prepare).await {
-            Ok(Ok(undo)) => undo,
-            Ok(Err(e)) => return Err(e.to_string()),
-            Err(_) => return Err(format!("its target could not be looked at within {PREPARE_WITHIN:?}")),
-        };
+        let mut cleared = self.limits.clear(self.index).await?;
         if self.undo.is_cancelled() {
             return Err("the drill was cut short".into());
         }
+        let undo = std::mem::take(&mut cleared.undo);
         let armed = self.journal.arm(&fault.name, undo, plan.scenario.guard.max_hold).map_err(|e| e.to_string())?;
+        cleared.begins();
         let targets = armed.undo().iter().map(|u| u.subject()).collect();
         self.tell(FaultMark::Armed { when: self.now(), targets }).await;
         Ok(armed)

@@ -13,7 +13,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// What a condition looks back on.
 const LOOK_BACK: Duration = Duration::from_secs(2);
 /// A guard that has seen nothing for so long trips: nobody is watching.
-const BLIND_FOR: Duration = Duration::from_secs(10);
+pub(super) const BLIND_FOR: Duration = Duration::from_secs(10);
 
 /// A guard that tripped.
 #[derive(Debug, Clone, PartialEq, Eq)]

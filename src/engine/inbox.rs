@@ -2,6 +2,7 @@
 
 use tokio::sync::{mpsc, watch};
 
+use super::guards::Trip;
 use super::observers::Observers;
 use crate::timeline::event::EventKind;
 use crate::timeline::load_line::WorkerReport;
@@ -20,6 +21,8 @@ pub(super) enum Input {
     Service(ServiceNotice),
     /// Preflight is over: everything runs, or why not.
     Ready(Result<Box<Observers>, String>),
+    /// A guard that looks by itself tripped.
+    Trip(Trip),
     /// Nothing observes any more, and everything that was seen is told.
     Observed,
     /// The ledger is read and the restores are proven, as far as asked.

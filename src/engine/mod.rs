@@ -8,6 +8,8 @@ pub mod conductor;
 mod fault_task;
 mod guards;
 mod inbox;
+pub mod kill_file;
+pub mod limits;
 mod load_run;
 mod observers;
 mod preflight;

@@ -7,11 +7,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::fault_task::PREPARE_WITHIN;
 use super::inbox::{Inbox, Input};
+use super::limits::Limits;
 use super::observers::Observers;
 use super::reach::reach;
-use crate::fault::{Fault as _, FaultContext};
 use crate::model::{LinkAddress, Name};
 use crate::observe::probe::is_ready;
 use crate::safety::{ProcessUndo, Undo};
@@ -28,22 +27,35 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOK_WITHIN: Duration = Duration::from_secs(1);
 
 /// Starts everything that the drill observes with and is aimed at; tells the engine when all is ready, or why not.
-pub(super) async fn prepare(plan: Arc<Plan>, world: World, inbox: Inbox, notices: mpsc::Sender<ServiceNotice>) {
-    let ready = start(&plan, &world, &inbox, notices).await;
+pub(super) async fn prepare(
+    plan: Arc<Plan>,
+    world: World,
+    limits: Arc<Limits>,
+    inbox: Inbox,
+    notices: mpsc::Sender<ServiceNotice>,
+) {
+    let ready = start(&plan, &world, &limits, &inbox, notices).await;
     let _ = inbox.send(Input::Ready(ready.map(Box::new))).await;
 }
 
 async fn start(
     plan: &Arc<Plan>,
     world: &World,
+    limits: &Limits,
     inbox: &Inbox,
     notices: mpsc::Sender<ServiceNotice>,
 ) -> Result<Observers, String> {
+    limits.planned().await?;
     let links: Vec<LinkAddress> = plan
         .scenario
         .proxies
         .iter()
-        .map(|(name, p)| LinkAddress { name: name.clone(), listen: p.listen.clone(), upstream: p.upstream.clone() })
+        .map(|(name, p)| LinkAddress {
+            name: name.clone(),
+            listen: p.listen.clone(),
+            upstream: p.upstream.clone(),
+            control: p.control.clone(),
+        })
         .collect();
     if !links.is_empty() {
         world.links.open(&links, plan.seed).await.map_err(|e| e.to_string())?;
@@ -63,26 +75,26 @@ async fn start(
         let mark = EventKind::Service { service: name.clone(), seen: world.clock.now(), change: ServiceMark::Ready };
         let _ = inbox.send(Input::Event(mark)).await;
     }
-    look_at_targets(plan, world).await?;
+    look_at_targets(plan, limits).await?;
     Observers::start(plan, world, inbox).await
 }
 
-/// Every fault is prepared once, which only reads: a target that is missing, too many, or out of the watchdog's reach
-/// is found before anything is hurt. Faults resolve their targets again when they begin.
-async fn look_at_targets(plan: &Plan, world: &World) -> Result<(), String> {
-    let reach = reach();
-    for fault in &plan.scenario.faults {
-        let name = &fault.name;
-        if fault.spec.runs_commands() && !plan.allow_commands {
-            return Err(format!("fault {name} runs a command of the scenario's own: allow that with --allow-commands"));
+/// Every fault is prepared once, which only reads: a target that is missing, too many, not allowed, or out of the
+/// watchdog's reach is found before anything is hurt. Faults ask again when they begin.
+async fn look_at_targets(plan: &Plan, limits: &Limits) -> Result<(), String> {
+    for step in &plan.scenario.playbook {
+        if let Some(problem) = step.irreversible()
+            && !plan.simulated
+            && !plan.consent.yes
+        {
+            return Err(format!("step {}: {}: run with --yes if that is meant", step.name, problem.message));
         }
-        let context = FaultContext { run: &plan.run, name, scenario: &plan.scenario, dir: &plan.dir, seed: plan.seed };
-        let prepare = fault.spec.prepare(world, context);
-        let undo = match tokio::time::timeout(PREPARE_WITHIN, prepare).await {
-            Ok(undo) => undo.map_err(|e| format!("fault {name}: {e}"))?,
-            Err(_) => return Err(format!("fault {name}: its target could not be looked at within {PREPARE_WITHIN:?}")),
-        };
-        for undo in &undo {
+    }
+    let reach = reach();
+    for (index, fault) in plan.scenario.faults.iter().enumerate() {
+        let name = &fault.name;
+        let cleared = limits.clear(index).await.map_err(|why| format!("fault {name}: {why}"))?;
+        for undo in &cleared.undo {
             if let Undo::Process(ProcessUndo::Continue { process }) = undo
                 && !plan.simulated
                 && reach.certainly_misses(*process)

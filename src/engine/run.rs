@@ -9,14 +9,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::conductor::{Action, Conductor, Pulse};
 use super::fault_task::{self, FaultTask, UNDO_WITHIN};
-use super::guards::Guards;
+use super::guards::{Guards, Trip};
 use super::inbox::{CancelLevel, Input, ROOM};
+use super::limits::Limits;
 use super::observers::Observers;
 use super::recorder::Recorder;
 use super::revert::revert_all;
 use super::tasks::{Doing, Tasks};
 use super::verify::{self, TakenSoFar};
-use super::{preflight, steps};
+use super::{kill_file, preflight, steps};
 use crate::clock::Clock;
 use crate::model::Offset;
 use crate::safety::Journal;
@@ -76,6 +77,7 @@ impl Engine {
         let (notices, noticed) = mpsc::channel(64);
         let mut run = Run {
             guards: Guards::new(&self.plan),
+            limits: Limits::new(self.plan.clone(), self.world.clone()),
             holds: self.plan.scenario.faults.iter().map(|_| CancellationToken::new()).collect(),
             engine: self,
             conductor: None,
@@ -97,6 +99,7 @@ struct Run {
     engine: Engine,
     conductor: Option<Conductor>,
     guards: Guards,
+    limits: Arc<Limits>,
     inbox: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
     /// Whatever acts.
@@ -139,7 +142,12 @@ impl Run {
                 }
             }
         });
-        let prepare = preflight::prepare(plan, self.engine.world.clone(), self.inbox.clone(), notices);
+        let files = plan.consent.kill_files.clone();
+        if !files.is_empty() && !plan.simulated {
+            self.tasks.spawn(Doing::Telling, kill_file::watch(files, self.inbox.clone()));
+        }
+        let (world, limits) = (self.engine.world.clone(), self.limits.clone());
+        let prepare = preflight::prepare(plan, world, limits, self.inbox.clone(), notices);
         self.tasks.spawn(Doing::Preflight, prepare);
     }
 
@@ -244,6 +252,16 @@ impl Run {
         }
     }
 
+    fn on_trip(&mut self, trip: Trip) {
+        let why = format!("{}: {}", trip.condition, trip.why);
+        self.record(EventKind::Guard { condition: trip.condition, why: trip.why });
+        match &mut self.conductor {
+            Some(conductor) => conductor.stop(EndReason::Guard, 1),
+            // Still in preflight: nothing was hurt.
+            None => self.refused = Some(EndReason::Refused { why }),
+        }
+    }
+
     fn mark_fault(&mut self, index: usize, mark: FaultMark) {
         let fault = self.plan().scenario.faults[index].name.clone();
         self.record(EventKind::Fault { fault, mark });
@@ -259,6 +277,7 @@ impl Run {
                 self.conductor = Some(Conductor::new(self.plan(), self.now()));
             }
             Input::Ready(Err(why)) => self.refused = Some(EndReason::Refused { why }),
+            Input::Trip(trip) => self.on_trip(trip),
             Input::Observed => {
                 if let Some(conductor) = &mut self.conductor {
                     conductor.observed();
@@ -277,8 +296,7 @@ impl Run {
         let now = self.now();
         let pulse = self.pulse(now);
         if let Some(trip) = self.guards.check(now, self.engine.recorder.timeline(), self.conductor.as_ref()?.phase()) {
-            self.record(EventKind::Guard { condition: trip.condition, why: trip.why });
-            self.conductor.as_mut()?.stop(EndReason::Guard, 1);
+            self.on_trip(trip);
         }
         loop {
             let actions = self.conductor.as_mut()?.poll(now, pulse);
@@ -314,7 +332,8 @@ impl Run {
                     return None;
                 }
                 let (journal, undo) = (self.engine.journal.clone(), self.holds[index].clone());
-                let fault = FaultTask { plan, index, world, journal, inbox, undo };
+                let limits = self.limits.clone();
+                let fault = FaultTask { plan, index, world, limits, journal, inbox, undo };
                 self.tasks.spawn(Doing::Fault(index), fault.run());
             }
             Action::Undo(index) => self.holds[index].cancel(),

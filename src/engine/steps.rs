@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::inbox::{Inbox, Input};
 use crate::scenario::Target;
 use crate::scenario::plan::Plan;
-use crate::scenario::step::{CommandStep, ContainerDo, ContainerStep, HttpStep, StepAction};
+use crate::scenario::step::{
+    CommandStep, ContainerDo, ContainerStep, HttpStep, PostgresAction, PostgresStep, StepAction,
+};
 use crate::timeline::event::{EventKind, StepMark};
 use crate::world::World;
 use crate::world::command::CommandLine;
@@ -32,6 +34,7 @@ pub(super) async fn run_step(plan: Arc<Plan>, index: usize, world: World, inbox:
             Ok(StepAction::Manual(manual)) => {
                 world.operator.ask(&manual.prompt, within).await.map_err(|e| e.to_string())
             }
+            Ok(StepAction::Postgres(postgres)) => on_postgres(&plan, &world, postgres, within).await,
             Err(wrong) => Err(wrong.to_string()),
         }
     };
@@ -82,6 +85,21 @@ async fn by_command(
         }
         Err(e) => Err(e.to_string()),
     }
+}
+
+async fn on_postgres(
+    plan: &Plan,
+    world: &World,
+    step: &PostgresStep,
+    within: std::time::Duration,
+) -> Result<String, String> {
+    let Some(Target::Postgres(target)) = plan.scenario.targets.get(&step.target) else {
+        return Err(format!("`targets:` has no postgres called {}", step.target));
+    };
+    if step.action == PostgresAction::Promote && !plan.scenario.guard.allow_irreversible {
+        return Err("a promotion cannot be taken back: consent with `guard.allow_irreversible`".into());
+    }
+    world.databases.step(&target.url, step.action, within).await.map_err(|e| e.to_string())
 }
 
 async fn by_container(plan: &Plan, world: &World, step: &ContainerStep) -> Result<String, String> {

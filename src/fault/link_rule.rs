@@ -31,10 +31,10 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::fault::Fault;
-    use crate::model::{HumanDuration, LinkAddress, RunId};
+    use crate::model::{LinkAddress, RunId};
     use crate::safety::{Reverted, Standing};
     use crate::scenario::Scenario;
-    use crate::scenario::fault::{ProxyDown, ProxyLatency, ProxyTimeout};
+    use crate::scenario::fault::{FaultSpec, ProxyDown};
     use crate::world::sim::Sim;
 
     fn name(text: &str) -> Name {
@@ -45,7 +45,11 @@ mod tests {
         let scenario: Scenario = serde_json::from_value(serde_json::json!({ "name": "drill" })).expect("a scenario");
         let world = Sim::new(&scenario).world(Clock::start());
         let (listen, upstream) = ("127.0.0.1:1".into(), "127.0.0.1:2".into());
-        world.links.open(&[LinkAddress { name: name("front"), listen, upstream }], 1).await.expect("open");
+        world
+            .links
+            .open(&[LinkAddress { name: name("front"), listen, upstream, control: None }], 1)
+            .await
+            .expect("open");
         (scenario, world)
     }
 
@@ -67,10 +71,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn every_fault_of_links_is_one_rule_under_the_id_its_undo_removes() {
-        let latency = HumanDuration::from_millis(250);
-        lives(&ProxyLatency { proxy: name("front"), latency, jitter: HumanDuration::default() }).await;
-        lives(&ProxyDown { proxy: name("front") }).await;
-        lives(&ProxyTimeout { proxy: name("front") }).await;
+        for kind in FaultSpec::KINDS.iter().filter(|kind| kind.starts_with("proxy-")) {
+            let (example, _) = FaultSpec::example_of(kind).expect("an example");
+            let fault = serde_saphyr::from_str::<FaultSpec>(example).expect("a fault");
+            lives(&fault).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -78,7 +83,7 @@ mod tests {
         let (scenario, world) = world().await;
         let (run, fault_name) = (RunId("run-1".into()), name("cut"));
         let context = FaultContext { run: &run, name: &fault_name, scenario: &scenario, dir: "/".as_ref(), seed: 7 };
-        let fault = ProxyDown { proxy: name("back") };
+        let fault = ProxyDown { proxy: name("back"), probability: crate::model::whole() };
         assert!(matches!(fault.prepare(&world, context).await, Err(DriverError::NotFound(_))));
         assert!(matches!(fault.inject(&world, &[], Licence::for_tests()).await, Err(DriverError::Failed(_))));
     }

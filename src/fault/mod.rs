@@ -22,15 +22,41 @@ mod io_stress;
 mod link_rule;
 mod machine;
 mod memory_stress;
+mod dns_failure;
+mod dns_override;
+mod network_bandwidth;
+mod network_corrupt;
+mod network_duplicate;
+mod network_latency;
+mod network_loss;
+mod network_partition;
+mod network_reorder;
+mod networks;
+pub mod databases;
+mod postgres_exhaust_connections;
+mod postgres_lock_table;
+mod postgres_promote;
+mod postgres_slow_queries;
+mod postgres_terminate_connections;
 mod process_kill;
 mod process_pause;
 mod process_signal;
 mod processes;
 #[cfg(test)]
 mod process_tests;
+mod proxy_bandwidth;
 mod proxy_down;
+mod proxy_http;
 mod proxy_latency;
+mod proxy_limit_data;
+mod proxy_packet_loss;
+mod proxy_reset;
+mod proxy_slicer;
+mod proxy_slow_close;
 mod proxy_timeout;
+mod redis_evict;
+mod redis_kill_clients;
+mod redis_pause;
 
 use std::future::Future;
 use std::path::Path;
@@ -89,6 +115,30 @@ macro_rules! dispatch {
             FaultSpec::ProxyLatency($kind) => $call,
             FaultSpec::ProxyDown($kind) => $call,
             FaultSpec::ProxyTimeout($kind) => $call,
+            FaultSpec::NetworkPartition($kind) => $call,
+            FaultSpec::NetworkLoss($kind) => $call,
+            FaultSpec::NetworkBandwidth($kind) => $call,
+            FaultSpec::NetworkLatency($kind) => $call,
+            FaultSpec::NetworkDuplicate($kind) => $call,
+            FaultSpec::NetworkCorrupt($kind) => $call,
+            FaultSpec::NetworkReorder($kind) => $call,
+            FaultSpec::DnsFailure($kind) => $call,
+            FaultSpec::DnsOverride($kind) => $call,
+            FaultSpec::ProxyBandwidth($kind) => $call,
+            FaultSpec::ProxySlowClose($kind) => $call,
+            FaultSpec::ProxyReset($kind) => $call,
+            FaultSpec::ProxySlicer($kind) => $call,
+            FaultSpec::ProxyLimitData($kind) => $call,
+            FaultSpec::ProxyPacketLoss($kind) => $call,
+            FaultSpec::ProxyHttp($kind) => $call,
+            FaultSpec::PostgresTerminateConnections($kind) => $call,
+            FaultSpec::PostgresExhaustConnections($kind) => $call,
+            FaultSpec::PostgresLockTable($kind) => $call,
+            FaultSpec::PostgresSlowQueries($kind) => $call,
+            FaultSpec::PostgresPromote($kind) => $call,
+            FaultSpec::RedisPause($kind) => $call,
+            FaultSpec::RedisEvict($kind) => $call,
+            FaultSpec::RedisKillClients($kind) => $call,
             FaultSpec::CommandFault($kind) => $call,
             FaultSpec::ContainerKill($kind) => $call,
             FaultSpec::ContainerStop($kind) => $call,

@@ -1,7 +1,6 @@
-//! `proxy-down`: refuses a link's new connections and resets those that stand.
+//! `proxy-down`: cuts a link.
 
 use super::{Fault, FaultContext, link_rule};
-use crate::model::LinkRule;
 use crate::safety::{Licence, Undo};
 use crate::scenario::fault::ProxyDown;
 use crate::world::{DriverError, World};
@@ -12,7 +11,6 @@ impl Fault for ProxyDown {
     }
 
     async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {
-        let rule = LinkRule::Down {};
-        link_rule::inject(world, undo, &rule, licence).await
+        link_rule::inject(world, undo, &self.rule(), licence).await
     }
 }

@@ -1,7 +1,6 @@
-//! `proxy-latency`: adds latency to both directions of a link.
+//! `proxy-latency`: adds latency to a link.
 
 use super::{Fault, FaultContext, link_rule};
-use crate::model::LinkRule;
 use crate::safety::{Licence, Undo};
 use crate::scenario::fault::ProxyLatency;
 use crate::world::{DriverError, World};
@@ -12,7 +11,6 @@ impl Fault for ProxyLatency {
     }
 
     async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {
-        let rule = LinkRule::Latency { latency: self.latency, jitter: self.jitter };
-        link_rule::inject(world, undo, &rule, licence).await
+        link_rule::inject(world, undo, &self.rule(), licence).await
     }
 }

@@ -1,7 +1,6 @@
 //! `proxy-timeout`: turns a link into a black hole.
 
 use super::{Fault, FaultContext, link_rule};
-use crate::model::LinkRule;
 use crate::safety::{Licence, Undo};
 use crate::scenario::fault::ProxyTimeout;
 use crate::world::{DriverError, World};
@@ -12,7 +11,6 @@ impl Fault for ProxyTimeout {
     }
 
     async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {
-        let rule = LinkRule::Timeout {};
-        link_rule::inject(world, undo, &rule, licence).await
+        link_rule::inject(world, undo, &self.rule(), licence).await
     }
 }

@@ -82,6 +82,7 @@ fn run_info(plan: &Plan, timeline: &Timeline) -> RunInfo {
         }
         .into(),
         host: plan.host.clone(),
+        machine: plan.machine.clone(),
         retry_of: plan.retry_of.clone(),
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::door::reset;
@@ -13,6 +14,9 @@ use super::view::View;
 
 /// Longest time for the upstream to accept a connection.
 const DIAL: Duration = Duration::from_secs(10);
+
+/// Longest time to hear a side out whose connection a rule closes.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// Where a link's connections go.
 pub struct Carrier {
@@ -40,15 +44,33 @@ impl Carrier {
 
 /// Carries one connection to its end. A client whose upstream cannot be reached is reset, because it was let in
 /// already.
-pub async fn carry(mut client: TcpStream, carrier: &Carrier, mut view: View, chance: (u64, u64)) {
+pub async fn carry(mut client: TcpStream, carrier: &Carrier, mut view: View) {
     let Some(mut upstream) = reach(carrier, &mut view).await else { return reset(&client) };
     for side in [&client, &upstream] {
         // Waiting for more to send would add latency nobody asked for. It fails only on a connection that is gone.
         let _ = side.set_nodelay(true);
     }
-    if pump(&mut client, &mut upstream, &mut view, chance).await == Ended::Reset {
-        reset(&client);
-        reset(&upstream);
+    match pump(&mut client, &mut upstream, &mut view).await {
+        Ended::Closed => {}
+        Ended::Shut => shut(client, upstream, &mut view).await,
+        Ended::Reset => {
+            reset(&client);
+            reset(&upstream);
+        }
+    }
+}
+
+/// Closes both sides in good order: what was sent must arrive, and a socket that is dropped while its peer still sends
+/// is reset instead. So both are told that nothing more comes, and heard out for a while.
+async fn shut(mut client: TcpStream, mut upstream: TcpStream, view: &mut View) {
+    let drain = async |side: &mut TcpStream| {
+        let _ = side.shutdown().await;
+        let _ = tokio::io::copy(side, &mut tokio::io::sink()).await;
+    };
+    let both = async { tokio::join!(drain(&mut client), drain(&mut upstream)) };
+    tokio::select! {
+        _ = tokio::time::timeout(LINGER, both) => {}
+        () = async { while view.changed().await && !view.is_cut() {} } => {}
     }
 }
 

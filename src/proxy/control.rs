@@ -58,6 +58,11 @@ async fn attend(client: UnixStream, links: &Links) -> io::Result<()> {
 async fn answer(links: &Links, request: Request) -> Answer {
     let done = match request {
         Request::Set { link, id, rule } => set(links, &link, id, rule).await,
+        // The rules of a drill's own proxy stand as long as it does: they are leased already, if they stand.
+        Request::Renew { link, id } => match status(links, &link, id).await {
+            Ok(Answer::InForce(_)) => Ok(Answer::Done),
+            other => other,
+        },
         Request::Remove { link, id } => remove(links, &link, id).await,
         Request::Status { link, id } => status(links, &link, id).await,
     };

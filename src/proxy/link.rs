@@ -12,10 +12,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::carry::{Carrier, carry};
 use super::door::{Door, reset};
+use super::hands::Hands;
 use super::rules::{ActiveRule, Gate, RuleSet};
 use super::view::View;
 use crate::clock::Clock;
-use crate::model::{LinkAddress, LinkRule, RuleId, RuleStatus};
+use crate::model::{LinkRule, RuleId, RuleStatus};
 
 /// Longest time for established connections to be reset; each needs one turn of the scheduler.
 const RESETTING: Duration = Duration::from_secs(1);
@@ -38,9 +39,17 @@ pub enum LinkError {
 }
 
 enum Order {
-    Set(RuleId, LinkRule, oneshot::Sender<Result<(), LinkError>>),
+    Set(RuleId, LinkRule, Replace, oneshot::Sender<Result<(), LinkError>>),
+    Close(oneshot::Sender<()>),
     Remove(RuleId, oneshot::Sender<Result<bool, LinkError>>),
     Status(RuleId, oneshot::Sender<Option<RuleStatus>>),
+}
+
+/// What becomes of another rule under the same id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Replace {
+    Refused,
+    Wanted,
 }
 
 /// The remote control of a link. Dropping it closes the link: its door is shut for good and its connections are reset.
@@ -51,21 +60,29 @@ pub struct Link {
 }
 
 impl Link {
-    /// Opens a link for at most that many connections at a time; more wait in the backlog of its socket. Its random
-    /// choices come from `seed` and its name.
+    /// Opens a link between two addresses for at most that many connections at a time; more wait in the backlog of its
+    /// socket. Its random choices come from `seed`.
     ///
     /// # Errors
     /// When its address cannot be listened on.
-    pub fn open(address: &LinkAddress, seed: u64, clock: Clock, most: u32) -> io::Result<Self> {
-        let door = Door::open(&address.listen)?;
+    pub fn open(
+        listen: &str,
+        upstream: &str,
+        seed: u64,
+        clock: Clock,
+        most: u32,
+        hands: &Arc<Hands>,
+    ) -> io::Result<Self> {
+        let door = Door::open(listen)?;
         let local = door.address()?;
         let (orders, taken) = mpsc::channel(16);
         let task = Task {
             door,
             rules: watch::Sender::new(Arc::default()),
             clock,
-            carrier: Arc::new(Carrier::new(&address.upstream)),
-            seed: seed ^ u64::from(crc32fast::hash(address.name.as_str().as_bytes())),
+            hands: hands.clone(),
+            carrier: Arc::new(Carrier::new(upstream)),
+            seed,
             places: Arc::new(Semaphore::new(most as usize)),
             most,
             connections: 0,
@@ -86,7 +103,21 @@ impl Link {
     /// # Errors
     /// When another rule has that id, or the link cannot be cut. The rule may then stand all the same.
     pub async fn set(&self, id: RuleId, rule: LinkRule) -> Result<(), LinkError> {
-        self.ask(|reply| Order::Set(id, rule, reply)).await?
+        self.ask(|reply| Order::Set(id, rule, Replace::Refused, reply)).await?
+    }
+
+    /// Sets a rule in the place of the one with its id, which is counted anew.
+    ///
+    /// # Errors
+    /// When the link cannot be cut. The rule may then stand all the same.
+    pub async fn replace(&self, id: RuleId, rule: LinkRule) -> Result<(), LinkError> {
+        self.ask(|reply| Order::Set(id, rule, Replace::Wanted, reply)).await?
+    }
+
+    /// Closes the link; returns when its address is free. Its connections are reset.
+    pub async fn close(self) {
+        // One that has ended is closed.
+        let _ = self.ask(Order::Close).await;
     }
 
     /// Removes a rule; false when it did not stand. What it held is on its way when this returns.
@@ -116,6 +147,7 @@ struct Task {
     door: Door,
     rules: watch::Sender<Arc<RuleSet>>,
     clock: Clock,
+    hands: Arc<Hands>,
     carrier: Arc<Carrier>,
     seed: u64,
     places: Arc<Semaphore>,
@@ -131,7 +163,14 @@ impl Task {
                 biased;
                 order = orders.recv() => match order {
                     None => return,
-                    Some(Order::Set(id, rule, reply)) => drop(reply.send(self.set(id, rule).await)),
+                    Some(Order::Close(reply)) => {
+                        drop(self);
+                        let _ = reply.send(());
+                        return;
+                    }
+                    Some(Order::Set(id, rule, replace, reply)) => {
+                        drop(reply.send(self.set(id, rule, replace).await));
+                    }
                     Some(Order::Remove(id, reply)) => drop(reply.send(self.remove(&id))),
                     Some(Order::Status(id, reply)) => drop(reply.send(self.now().get(&id).map(|r| r.status()))),
                 },
@@ -144,17 +183,22 @@ impl Task {
         self.rules.borrow().clone()
     }
 
-    async fn set(&mut self, id: RuleId, spec: LinkRule) -> Result<(), LinkError> {
+    async fn set(&mut self, id: RuleId, spec: LinkRule, replace: Replace) -> Result<(), LinkError> {
         let rules = self.now();
-        match rules.get(&id) {
+        let known = match rules.get(&id) {
             Some(same) if *same.spec() == spec => return Ok(()),
-            Some(_) => return Err(LinkError::Taken(id.0)),
-            None => {}
-        }
+            Some(_) if replace == Replace::Refused => return Err(LinkError::Taken(id.0)),
+            known => known.is_some(),
+        };
         self.rules_set += 1;
-        let rules = rules.with(Arc::new(ActiveRule::new(id, spec, self.rules_set)));
+        let rule = Arc::new(ActiveRule::new(id, spec, self.rules_set, self.clock.now()));
+        let rules = if known { rules.replacing(&rule) } else { rules.with(rule) };
+        if rules.of_all().gate().0 < Gate::Cut {
+            // What was replaced may have shut it.
+            self.door.reopen().map_err(|error| LinkError::Door("opened again", error))?;
+        }
         self.rules.send_replace(Arc::new(rules));
-        if self.now().gate().0 < Gate::Cut {
+        if self.now().of_all().gate().0 < Gate::Cut {
             return Ok(());
         }
         // Every connection holds a place: when all are free, all are reset.
@@ -167,7 +211,7 @@ impl Task {
     /// so a refusal cannot be counted; where no connection stood that could be reset, the first attempt is accepted,
     /// counted and reset, and from then on the door is shut.
     fn shut_once_met(&mut self) -> Result<(), LinkError> {
-        let rules = self.now();
+        let rules = self.now().of_all();
         let (Gate::Cut, Some(rule)) = rules.gate() else { return Ok(()) };
         (0..self.door.reset_waiting()).for_each(|_| rule.touch());
         if rule.status().touched == 0 {
@@ -182,7 +226,7 @@ impl Task {
             return Ok(false);
         }
         let left = rules.without(id);
-        if left.gate().0 < Gate::Cut {
+        if left.of_all().gate().0 < Gate::Cut {
             self.door.reopen().map_err(|error| LinkError::Door("opened again", error))?;
         }
         self.rules.send_replace(Arc::new(left));
@@ -190,7 +234,9 @@ impl Task {
     }
 
     fn admit(&mut self, client: TcpStream, place: OwnedSemaphorePermit) {
-        let rules = self.now();
+        self.connections += 1;
+        let chance = (self.seed, self.connections);
+        let rules = self.now().of_connection(chance);
         if let (Gate::Cut, Some(rule)) = rules.gate() {
             rule.touch();
             reset(&client);
@@ -198,12 +244,10 @@ impl Task {
             let _ = self.shut_once_met();
             return;
         }
-        self.connections += 1;
-        let view = View::new(self.rules.subscribe(), self.clock);
-        let chance = (self.seed, self.connections);
+        let view = View::new(self.rules.subscribe(), self.clock, chance);
         let carrier = self.carrier.clone();
-        tokio::spawn(async move {
-            carry(client, &carrier, view, chance).await;
+        self.hands.give(client, async move |client| {
+            carry(client, &carrier, view).await;
             drop(place);
         });
     }
@@ -221,3 +265,7 @@ async fn next(door: &Door, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphor
 #[cfg(test)]
 #[path = "link_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "weather_tests.rs"]
+mod weather_tests;

@@ -7,42 +7,40 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::model::HumanDuration;
+use crate::model::{HumanDuration, Ratio, Scope, Ways};
 
 const WITHIN: Duration = Duration::from_secs(30);
 
-async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+pub(super) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::time::timeout(WITHIN, work).await.unwrap_or_else(|_| panic!("{what}: not within {WITHIN:?}"))
 }
 
-struct Bench {
-    link: Link,
-    server: TcpListener,
+pub(super) struct Bench {
+    pub(super) link: Link,
+    pub(super) server: TcpListener,
 }
 
 const MOST: u32 = 64;
 
 impl Bench {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let server = TcpListener::bind("127.0.0.1:0").await.expect("a server");
-        let address = LinkAddress {
-            name: "front".parse().expect("a name"),
-            listen: "127.0.0.1:0".into(),
-            upstream: server.local_addr().expect("its address").to_string(),
-        };
-        Bench { link: Link::open(&address, 7, Clock::start(), MOST).expect("a link"), server }
+        let upstream = server.local_addr().expect("its address").to_string();
+        let hands = Arc::new(Hands::here());
+        let link = Link::open("127.0.0.1:0", &upstream, 7, Clock::start(), MOST, &hands).expect("a link");
+        Bench { link, server }
     }
 
-    async fn dial(&self) -> std::io::Result<TcpStream> {
+    pub(super) async fn dial(&self) -> std::io::Result<TcpStream> {
         within("dial", TcpStream::connect(self.link.local())).await
     }
 
-    async fn accept(&self) -> TcpStream {
+    pub(super) async fn accept(&self) -> TcpStream {
         within("accept", self.server.accept()).await.expect("a connection").0
     }
 
     /// A client and the server's side of its connection, after one byte each way.
-    async fn pair(&self) -> (TcpStream, TcpStream) {
+    pub(super) async fn pair(&self) -> (TcpStream, TcpStream) {
         let mut client = self.dial().await.expect("let in");
         let mut served = self.accept().await;
         exchange(&mut client, &mut served, b"a").await;
@@ -50,20 +48,20 @@ impl Bench {
         (client, served)
     }
 
-    async fn set(&self, id: &str, rule: LinkRule) {
+    pub(super) async fn set(&self, id: &str, rule: LinkRule) {
         within("set", self.link.set(RuleId(id.into()), rule)).await.expect("set");
     }
 
-    async fn remove(&self, id: &str) -> bool {
+    pub(super) async fn remove(&self, id: &str) -> bool {
         within("remove", self.link.remove(RuleId(id.into()))).await.expect("removed")
     }
 
-    async fn touched(&self, id: &str) -> u64 {
+    pub(super) async fn touched(&self, id: &str) -> u64 {
         let status = within("status", self.link.status(RuleId(id.into()))).await.expect("told");
         status.expect("the rule stands").touched
     }
 
-    async fn until_touched(&self, id: &str, least: u64) {
+    pub(super) async fn until_touched(&self, id: &str, least: u64) {
         within("touched", async {
             while self.touched(id).await < least {
                 tokio::task::yield_now().await;
@@ -73,7 +71,7 @@ impl Bench {
     }
 }
 
-async fn exchange(from: &mut TcpStream, to: &mut TcpStream, bytes: &[u8]) {
+pub(super) async fn exchange(from: &mut TcpStream, to: &mut TcpStream, bytes: &[u8]) {
     within("write", from.write_all(bytes)).await.expect("written");
     let mut got = vec![0; bytes.len()];
     within("read", to.read_exact(&mut got)).await.expect("read");
@@ -81,18 +79,19 @@ async fn exchange(from: &mut TcpStream, to: &mut TcpStream, bytes: &[u8]) {
 }
 
 /// How reading ends, and what came before.
-async fn rest(stream: &mut TcpStream) -> (Vec<u8>, Option<ErrorKind>) {
+pub(super) async fn rest(stream: &mut TcpStream) -> (Vec<u8>, Option<ErrorKind>) {
     let mut bytes = Vec::new();
     let end = within("the end", stream.read_to_end(&mut bytes)).await;
     (bytes, end.err().map(|e| e.kind()))
 }
 
 fn latency(millis: u64) -> LinkRule {
-    LinkRule::Latency { latency: HumanDuration::from_millis(millis), jitter: HumanDuration::default() }
+    LinkRule::latency(HumanDuration::from_millis(millis), HumanDuration::default())
 }
 
-const HOLE: LinkRule = LinkRule::Timeout {};
-const DOWN: LinkRule = LinkRule::Down {};
+const ALL: Scope = Scope { direction: Ways::Both, probability: Ratio(1.0) };
+const HOLE: LinkRule = LinkRule::Timeout { timeout: HumanDuration::from_millis(0), scope: ALL };
+const DOWN: LinkRule = LinkRule::Down { scope: ALL };
 
 #[tokio::test]
 async fn without_rules_bytes_pass_and_each_half_closes_on_its_own() {
@@ -410,7 +409,7 @@ async fn every_byte_arrives_once_and_in_order_while_rules_come_and_go() {
             _ => {
                 let (latency, jitter) = (draw >> 16 & 15, draw >> 24 & 15);
                 let jitter = HumanDuration::from_millis(jitter);
-                let rule = LinkRule::Latency { latency: HumanDuration::from_millis(latency), jitter };
+                let rule = LinkRule::latency(HumanDuration::from_millis(latency), jitter);
                 drop(bench.link.set(RuleId(id), rule).await);
             }
         }

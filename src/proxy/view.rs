@@ -1,10 +1,10 @@
-//! What a connection sees of its link's rules: always the newest, and each rule counted once per connection.
+//! What a connection sees of its link's rules: always the newest, those that cover it, and each counted once.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::rules::{ActiveRule, Gate, RuleSet};
+use super::rules::{ActiveRule, End, Gate, Lives, RuleSet};
 use super::window::{Due, Window};
 use crate::clock::Clock;
 use crate::model::Offset;
@@ -12,29 +12,23 @@ use crate::model::Offset;
 /// One connection's view of the rules of its link.
 pub struct View {
     newest: watch::Receiver<Arc<RuleSet>>,
+    /// Those of the newest that cover this connection.
     rules: Arc<RuleSet>,
+    lives: Lives,
     clock: Clock,
-    tally: Tally,
-}
-
-/// The rules that this connection has met, by serial.
-#[derive(Default)]
-struct Tally(Vec<u64>);
-
-impl Tally {
-    fn touch(&mut self, rule: &ActiveRule) {
-        if !self.0.contains(&rule.serial()) {
-            self.0.push(rule.serial());
-            rule.touch();
-        }
-    }
+    /// When the connection was let in.
+    began: Offset,
+    /// The link's seed and the connection's number.
+    chance: (u64, u64),
 }
 
 impl View {
     /// A new connection's view.
-    pub fn new(mut newest: watch::Receiver<Arc<RuleSet>>, clock: Clock) -> Self {
-        let rules = newest.borrow_and_update().clone();
-        View { newest, rules, clock, tally: Tally::default() }
+    pub fn new(newest: watch::Receiver<Arc<RuleSet>>, clock: Clock, chance: (u64, u64)) -> Self {
+        let (rules, lives, began) = (Arc::default(), Lives::default(), clock.now());
+        let mut view = View { newest, rules, lives, clock, began, chance };
+        view.take_up();
+        view
     }
 
     /// Takes up the newest rules; false once the link is gone. Costs one atomic load when nothing changed, so it is
@@ -60,10 +54,8 @@ impl View {
     }
 
     fn take_up(&mut self) {
-        self.rules = self.newest.borrow_and_update().clone();
-        // Forgetting rules that are gone keeps the tally as small as the set.
-        let rules = &self.rules;
-        self.tally.0.retain(|serial| rules.has_serial(*serial));
+        self.rules = self.newest.borrow_and_update().of_connection(self.chance);
+        self.lives = self.rules.lives(&self.lives, self.began);
     }
 
     /// A watcher for changes, apart from this view.
@@ -71,16 +63,21 @@ impl View {
         self.newest.clone()
     }
 
-    /// The rules.
+    /// The rules that cover this connection.
     pub fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
+    }
+
+    /// The link's seed and the connection's number.
+    pub fn chance(&self) -> (u64, u64) {
+        self.chance
     }
 
     /// What becomes of this connection; the rule that keeps it from being carried on is counted.
     pub fn gate(&mut self) -> Gate {
         let (gate, by) = self.rules.gate();
-        if let Some(rule) = by {
-            self.tally.touch(rule);
+        if let Some(serial) = by.map(ActiveRule::serial) {
+            self.rules.touch(serial, &mut self.lives);
         }
         gate
     }
@@ -91,9 +88,24 @@ impl View {
         self.rules.gate().0 == Gate::Cut && self.gate() == Gate::Cut
     }
 
-    /// What is to be done with the head of a window; rules that delay or hold it are counted.
-    pub fn due<'w>(&mut self, window: &'w Window) -> Due<'w> {
-        window.due(&self.rules, || self.clock.now(), |rule| self.tally.touch(rule))
+    /// When a rule ends this connection, and how, if one does.
+    pub fn end(&self) -> Option<(Offset, End, u64)> {
+        if self.rules.is_empty() { None } else { self.rules.end(&self.lives) }
+    }
+
+    /// Counts the rule that ends this connection.
+    pub fn ended_by(&mut self, serial: u64) {
+        self.rules.touch(serial, &mut self.lives);
+    }
+
+    /// What is to be done with the head of a window; rules that bend it are counted.
+    pub fn due<'w>(&mut self, window: &'w mut Window) -> Due<'w> {
+        window.due(&self.rules, &mut self.lives, || self.clock.now())
+    }
+
+    /// `written` bytes of the head of a window have left.
+    pub fn advance(&mut self, window: &mut Window, written: usize) {
+        window.advance(written, &self.rules, &mut self.lives, || self.clock.now());
     }
 
     /// Now, in the time of the rules.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 
-use super::rules::{ActiveRule, Chunk, Passage, RuleSet};
+use super::rules::{Chunk, Lives, Passage, RuleSet, remainder};
 use crate::model::Offset;
 
 /// Most that one direction holds, in bytes, its bookkeeping included. A sender that is faster is slowed down by TCP
@@ -70,24 +70,43 @@ impl Window {
         self.pieces.push_back(Piece { chunk, load });
     }
 
-    /// What is to be done with the head under these rules. `now` is asked only when time matters.
-    pub fn due(&self, rules: &RuleSet, now: impl FnOnce() -> Offset, affects: impl FnMut(&ActiveRule)) -> Due<'_> {
-        let Some(head) = self.pieces.front() else { return Due::Nothing };
+    /// What is to be done with the head under these rules, which may cut it first. `now` is asked only when time matters.
+    pub fn due(&mut self, rules: &RuleSet, lives: &mut Lives, now: impl FnOnce() -> Offset) -> Due<'_> {
         if rules.is_empty() {
-            return Due::Now(&head.load);
+            return self.pieces.front().map_or(Due::Nothing, |head| Due::Now(&head.load));
         }
-        match rules.passage(&head.chunk, affects) {
+        let Some(head) = self.pieces.front() else { return Due::Nothing };
+        let cut = rules.cut(&head.chunk, lives);
+        if cut < head.chunk.len {
+            self.cut(cut);
+        }
+        let Some(head) = self.pieces.front() else { return Due::Nothing };
+        match rules.passage(&head.chunk, lives) {
             Passage::Held => Due::Held,
             Passage::At(at) if at <= head.chunk.arrived || at <= now() => Due::Now(&head.load),
             Passage::At(at) => Due::At(at),
         }
     }
 
+    /// Makes two pieces of the head, the first of `len` bytes.
+    fn cut(&mut self, len: usize) {
+        let Some(Piece { chunk, load: Load::Bytes(bytes) }) = self.pieces.front_mut() else { return };
+        let first = Piece { chunk: Chunk { len, ..*chunk }, load: Load::Bytes(bytes.split_to(len)) };
+        chunk.len -= len;
+        chunk.lot = remainder(chunk.lot);
+        self.pieces.push_front(first);
+        self.cost += OVERHEAD;
+    }
+
     /// `written` bytes of the head have left.
-    pub fn advance(&mut self, written: usize) {
-        let Some(Piece { load: Load::Bytes(bytes), .. }) = self.pieces.front_mut() else { return };
+    pub fn advance(&mut self, written: usize, rules: &RuleSet, lives: &mut Lives, now: impl FnOnce() -> Offset) {
+        let Some(Piece { chunk, load: Load::Bytes(bytes) }) = self.pieces.front_mut() else { return };
         let written = written.min(bytes.len());
+        if !rules.is_empty() {
+            rules.left(&Chunk { len: written, ..*chunk }, lives, now());
+        }
         bytes.advance(written);
+        chunk.len -= written;
         self.cost -= written;
         if bytes.is_empty() {
             self.pieces.pop_front();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{HumanDuration, LinkRule, RuleId};
-use crate::proxy::rules::{Direction, lot};
+use crate::model::{DataRate, DataSize, HumanDuration, LinkRule, Ratio, RuleId, Scope};
+use crate::proxy::rules::{ActiveRule, Direction, lot};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -19,11 +19,29 @@ enum Op {
 
 fn rule() -> impl Strategy<Value = LinkRule> {
     prop_oneof![
-        (0u64..50, 0u64..60).prop_map(|(latency, jitter)| LinkRule::Latency {
-            latency: HumanDuration::from_millis(latency),
-            jitter: HumanDuration::from_millis(jitter),
+        (0u64..50, 0u64..60).prop_map(|(latency, jitter)| LinkRule::latency(
+            HumanDuration::from_millis(latency),
+            HumanDuration::from_millis(jitter),
+        )),
+        Just(LinkRule::black_hole()),
+        (0u64..20_000).prop_map(|rate| LinkRule::Bandwidth { rate: DataRate(rate), scope: Scope::default() }),
+        (0u64..50).prop_map(|delay| LinkRule::SlowClose {
+            delay: HumanDuration::from_millis(delay),
+            scope: Scope::default(),
         }),
-        Just(LinkRule::Timeout {}),
+        (0u64..20, 0u64..30, 0u64..5).prop_map(|(size, variation, delay)| LinkRule::Slicer {
+            average_size: DataSize(size),
+            size_variation: DataSize(variation),
+            delay: HumanDuration::from_millis(delay),
+            scope: Scope::default(),
+        }),
+        (0u64..100).prop_map(|bytes| LinkRule::LimitData { bytes: DataSize(bytes), scope: Scope::default() }),
+        (0.0f64..1.0).prop_map(|loss| LinkRule::PacketLoss {
+            loss: Ratio(loss),
+            retransmit: HumanDuration::from_millis(20),
+            scope: Scope::default(),
+        }),
+        Just(LinkRule::Reset { after: HumanDuration::from_millis(5), scope: Scope::default() }),
     ]
 }
 
@@ -46,6 +64,7 @@ fn id(n: u8) -> RuleId {
 struct Lane {
     window: Window,
     rules: RuleSet,
+    lives: Lives,
     now: i64,
     sent: usize,
     received: Vec<u8>,
@@ -56,7 +75,7 @@ impl Lane {
     fn arrive(&mut self, len: usize) {
         let bytes: Vec<u8> = (self.sent..self.sent + len).map(|n| n as u8).collect();
         let lot = lot(1, 1, Direction::Up, self.sent as u64);
-        let chunk = Chunk { direction: Direction::Up, arrived: Offset::from_millis(self.now), len, lot };
+        let chunk = Chunk { direction: Direction::Up, arrived: Offset::from_millis(self.now), len, lot, hold: None };
         self.window.push(chunk, Load::Bytes(bytes.into()));
         self.sent += len;
     }
@@ -65,14 +84,27 @@ impl Lane {
     fn write(&mut self, most: usize) -> Option<Offset> {
         loop {
             let now = Offset::from_millis(self.now);
-            let taken = match self.window.due(&self.rules, || now, |_| ()) {
+            let taken = match self.window.due(&self.rules, &mut self.lives, || now) {
                 Due::Now(Load::Bytes(bytes)) => bytes.slice(..most.min(bytes.len())),
                 Due::At(at) => return Some(at),
                 Due::Now(_) | Due::Held | Due::Nothing => return None,
             };
             self.received.extend_from_slice(&taken);
-            self.window.advance(taken.len());
+            self.window.advance(taken.len(), &self.rules, &mut self.lives, || now);
         }
+    }
+
+    fn changed(&mut self, rules: RuleSet) {
+        self.lives = rules.lives(&self.lives, Offset::ZERO);
+        self.rules = rules;
+    }
+
+    fn touched(&self) -> u64 {
+        self.rules.iter().map(|rule| rule.status().touched).sum()
+    }
+
+    fn due(&mut self) -> Due<'_> {
+        self.window.due(&self.rules, &mut self.lives, || Offset::ZERO)
     }
 
     fn act(&mut self, op: Op) {
@@ -82,10 +114,10 @@ impl Lane {
             Op::Write(most) => assert!(self.write(most).is_none_or(|at| at > Offset::from_millis(self.now))),
             Op::Set(n, rule) => {
                 self.serial += 1;
-                let active = ActiveRule::new(id(n), rule, self.serial);
-                self.rules = self.rules.without(&id(n)).with(Arc::new(active));
+                let active = ActiveRule::new(id(n), rule, self.serial, Offset::from_millis(self.now));
+                self.changed(self.rules.without(&id(n)).with(Arc::new(active)));
             }
-            Op::Remove(n) => self.rules = self.rules.without(&id(n)),
+            Op::Remove(n) => self.changed(self.rules.without(&id(n))),
         }
     }
 }
@@ -99,7 +131,7 @@ proptest! {
             prop_assert!(lane.received.iter().enumerate().all(|(n, byte)| *byte == n as u8));
         }
         // The rules go: what is held flows on at once, without any time passing.
-        lane.rules = RuleSet::default();
+        lane.changed(RuleSet::default());
         prop_assert_eq!(lane.write(usize::MAX), None);
         prop_assert!(lane.window.is_empty());
         prop_assert_eq!(lane.received, (0..lane.sent).map(|n| n as u8).collect::<Vec<_>>());
@@ -111,7 +143,7 @@ proptest! {
         gaps in prop::collection::vec(0i64..30, 1..50), latency in 0u64..50, jitter in 0u64..60,
     ) {
         let mut lane = Lane::default();
-        let rule = LinkRule::Latency { latency: HumanDuration::from_millis(latency), jitter: HumanDuration::from_millis(jitter) };
+        let rule = LinkRule::latency(HumanDuration::from_millis(latency), HumanDuration::from_millis(jitter));
         lane.act(Op::Set(0, rule));
         let (least, most) = (latency.saturating_sub(jitter) as i64, (latency + jitter) as i64);
         let mut arrived: Vec<i64> = Vec::new();
@@ -154,24 +186,23 @@ fn the_window_is_bounded_also_for_single_bytes() {
 fn the_end_of_the_stream_waits_for_the_bytes_before_it_and_is_held_like_them() {
     let mut lane = Lane::default();
     lane.arrive(3);
-    let chunk = Chunk { direction: Direction::Up, arrived: Offset::ZERO, len: 0, lot: 0 };
+    let chunk = Chunk { direction: Direction::Up, arrived: Offset::ZERO, len: 0, lot: 0, hold: None };
     lane.window.push(chunk, Load::Fin);
-    lane.act(Op::Set(0, LinkRule::Timeout {}));
-    assert_eq!(lane.window.due(&lane.rules, || Offset::ZERO, |_| ()), Due::Held);
+    lane.act(Op::Set(0, LinkRule::black_hole()));
+    assert_eq!(lane.due(), Due::Held);
     lane.act(Op::Remove(0));
     assert_eq!(lane.write(usize::MAX), None);
     assert_eq!(lane.received.len(), 3);
-    assert_eq!(lane.window.due(&lane.rules, || Offset::ZERO, |_| ()), Due::Now(&Load::Fin));
+    assert_eq!(lane.due(), Due::Now(&Load::Fin));
 }
 
 #[test]
 fn held_chunks_name_the_rule_that_holds_them_and_empty_windows_nobody() {
     let mut lane = Lane::default();
-    lane.act(Op::Set(0, LinkRule::Timeout {}));
-    let mut touched = 0;
-    assert_eq!(lane.window.due(&lane.rules, || Offset::ZERO, |_| touched += 1), Due::Nothing);
-    assert_eq!(touched, 0);
+    lane.act(Op::Set(0, LinkRule::black_hole()));
+    assert_eq!(lane.due(), Due::Nothing);
+    assert_eq!(lane.touched(), 0);
     lane.arrive(1);
-    assert_eq!(lane.window.due(&lane.rules, || Offset::ZERO, |_| touched += 1), Due::Held);
-    assert_eq!(touched, 1);
+    assert_eq!(lane.due(), Due::Held);
+    assert_eq!(lane.touched(), 1);
 }

@@ -14,13 +14,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::UnixListener;
 
 use super::control::{self, Links};
+use super::hands::Hands;
 use super::link::Link;
 use crate::clock::Clock;
 use crate::model::Name;
 use crate::world::links::protocol::{Assignment, LONGEST_LINE, Report};
-
-/// Threads that move bytes and take orders. Two, so that an order never waits for a busy connection's turn.
-const THREADS: usize = 2;
 
 /// Most connections of one link at a time.
 const CONNECTIONS: u32 = 16_384;
@@ -50,8 +48,8 @@ fn start() -> Result<Never, Report> {
     let assignment: Assignment =
         serde_json::from_str(&line).map_err(|error| failed(None, "standard input", &std::io::Error::other(error)))?;
     lease(assignment.control.clone()).map_err(|error| failed(None, "standard input", &error))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
+    // Links and orders have this thread to themselves, so that an order never waits for a busy connection's turn.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| failed(None, "the runtime", &error))?;
@@ -77,8 +75,10 @@ impl Serving {
         let mut links = BTreeMap::new();
         let mut listening = Vec::new();
         let most = connections(assignment.links.len());
+        let hands = Hands::start().map(Arc::new).map_err(|error| failed(None, "threads", &error))?;
         for address in &assignment.links {
-            let link = Link::open(address, assignment.seed, clock, most)
+            let seed = assignment.seed ^ u64::from(crc32fast::hash(address.name.as_str().as_bytes()));
+            let link = Link::open(&address.listen, &address.upstream, seed, clock, most, &hands)
                 .map_err(|error| failed(Some(&address.name), &address.listen, &error))?;
             let mut address = address.clone();
             address.listen = link.local().to_string();
@@ -121,7 +121,7 @@ fn lease(control: PathBuf) -> std::io::Result<()> {
 /// How many connections each of `links` links may have at a time. Each needs two file handles; the usual soft limit of
 /// 1024 is for programs that use `select`, so it is raised first. What is more waits in the backlog, not
 /// half-connected.
-fn connections(links: usize) -> u32 {
+pub(super) fn connections(links: usize) -> u32 {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // Where it is not allowed, the old limit holds, and is read below.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Delta, Name, Offset, RunId};
+use crate::model::{Delta, Machine, Name, Offset, RunId};
 use crate::scenario::fault::Impact;
 use crate::scenario::phases::Phase;
 
@@ -101,6 +101,9 @@ pub struct RunInfo {
     pub environment: String,
     /// The machine it ran on.
     pub host: String,
+    /// What kind of machine that is: what runs are compared by. Absent in results of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
     /// The run that this one repeats, because it was inconclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<RetryOf>,

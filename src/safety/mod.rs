@@ -31,7 +31,7 @@ pub use record::{EntryState, Header, JOURNAL_VERSION};
 pub use residue::{Damage, DamageKind, Residue, header, residue};
 pub use state::{RunDir, StateDir, StateError};
 pub use undo::{
-    CommandUndo, ContainerEffect, ContainerUndo, Family, FileUndo, Home, LinkUndo, MachineUndo, ProcessUndo, Reverted,
-    Standing, Undo,
+    CommandUndo, ContainerEffect, ContainerUndo, DatabaseUndo, Failover, Family, FileUndo, Held, Home, LinkUndo,
+    MachineUndo, NetworkTrace, NetworkUndo, PostgresServer, PostgresSession, ProcessUndo, Reverted, Standing, Undo,
 };
 pub use writer::JournalError;

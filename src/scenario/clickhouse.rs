@@ -77,6 +77,18 @@ pub(super) fn is_identifier(word: &str) -> bool {
         && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+/// A row as JSON: texts stay texts, numbers numbers.
+pub(super) fn row_of(columns: &BTreeMap<String, Scalar>) -> String {
+    let value = |value: &Scalar| match value {
+        Scalar::Bool(value) => Value::from(*value),
+        Scalar::Int(value) => Value::from(*value),
+        Scalar::Float(value) => Value::from(*value),
+        Scalar::Text(value) => Value::from(value.as_str()),
+    };
+    let row: Map<String, Value> = columns.iter().map(|(name, v)| (name.clone(), value(v))).collect();
+    Value::Object(row).to_string()
+}
+
 /// A name as a query has it. Names that are no identifiers are found by lint; should one get here all the same, its
 /// quotes are escaped, so that it stays one name.
 fn quoted(name: &str) -> String {
@@ -91,14 +103,7 @@ impl ClickHouseWrite {
     /// The row as JSON, with `${id}` still in it. Texts stay texts, numbers too: ClickHouse reads `"7"` as a number
     /// where the column is one.
     pub fn row(&self) -> String {
-        let value = |value: &Scalar| match value {
-            Scalar::Bool(value) => Value::from(*value),
-            Scalar::Int(value) => Value::from(*value),
-            Scalar::Float(value) => Value::from(*value),
-            Scalar::Text(value) => Value::from(value.as_str()),
-        };
-        let row: Map<String, Value> = self.columns.iter().map(|(name, v)| (name.clone(), value(v))).collect();
-        Value::Object(row).to_string()
+        row_of(&self.columns)
     }
 
     /// The query that takes the row.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::clickhouse::{ClickHouseRead, ClickHouseWrite};
+pub use super::database::{PostgresRead, PostgresWrite, RedisRead, RedisWrite};
 use super::grpc::GrpcCall;
 use crate::model::HumanDuration;
 
@@ -54,6 +55,12 @@ pub enum LedgerWrite {
     /// As one row of a ClickHouse table, by ClickHouse's HTTP interface: status 200 with an empty body acknowledges.
     #[serde(rename = "clickhouse")]
     ClickHouse(ClickHouseWrite),
+    /// As one row of a PostgreSQL table, in a transaction of its own: the commit acknowledges, an error of the statement
+    /// refuses, a session that ends leaves the fate unknown.
+    Postgres(PostgresWrite),
+    /// As one key of a Redis server: `OK` acknowledges, an error refuses, a connection that breaks leaves the fate
+    /// unknown.
+    Redis(RedisWrite),
 }
 
 /// An HTTP write.
@@ -118,6 +125,10 @@ pub enum LedgerRead {
     /// From a ClickHouse table.
     #[serde(rename = "clickhouse")]
     ClickHouse(ClickHouseRead),
+    /// From a PostgreSQL table.
+    Postgres(PostgresRead),
+    /// From the keys of a Redis server.
+    Redis(RedisRead),
 }
 
 impl LedgerRead {
@@ -127,15 +138,18 @@ impl LedgerRead {
             LedgerRead::Http(read) => &read.url,
             LedgerRead::Grpc(read) => &read.url,
             LedgerRead::ClickHouse(read) => &read.url,
+            LedgerRead::Postgres(read) => &read.url,
+            LedgerRead::Redis(read) => &read.url,
         }
     }
 
     /// The name under which a row holds its id.
     pub fn id_name(&self) -> &str {
         match self {
-            LedgerRead::Http(_) => "id",
+            LedgerRead::Http(_) | LedgerRead::Redis(_) => "id",
             LedgerRead::Grpc(read) => read.ids.rsplit('.').next().unwrap_or_default(),
             LedgerRead::ClickHouse(read) => &read.id,
+            LedgerRead::Postgres(read) => &read.id,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::plan::{LoadPlan, Plan, VERSION};
 use super::problem::Problems;
 use super::profile::{Executor, Profile, Severity};
 use super::reference::{Piece, pieces};
-use super::resolve::{Settings, digest, host_name, run_id};
+use super::resolve::{Settings, digest, host_name, machine, run_id};
 use super::source::read_file;
 use crate::model::{HumanDuration, Name};
 
@@ -121,6 +121,8 @@ fn plan(file: &Path, settings: &Settings, profile: Profile, base_url: String) ->
         host: host_name(),
         load: Some(load),
         retry_of: None,
+        consent: Default::default(),
+        machine: machine(),
         profiles,
         scenario,
         run,

@@ -14,7 +14,10 @@ pub mod bundle;
 
 pub mod backup;
 pub mod clickhouse;
+pub mod consent;
+pub mod database;
 pub mod fault;
+pub mod freeze;
 pub mod grpc;
 pub mod guard;
 pub mod ledger;

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Scenario;
+use super::consent::Consent;
 use super::profile::{ErrorBudget, LoadThreshold, Profile};
-use crate::model::{Name, RunId};
+use crate::model::{Machine, Name, RunId};
 
 /// Version of the plan's format.
 pub const VERSION: u32 = 1;
@@ -40,12 +41,18 @@ pub struct Plan {
     pub allow_commands: bool,
     /// Name of the machine.
     pub host: String,
+    /// What kind of machine it is, as far as it can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
     /// What `simulacro load` is judged by; none in a drill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadPlan>,
     /// The run that this one repeats, because it was inconclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<RetryOf>,
+    /// What whoever started it agreed to.
+    #[serde(default)]
+    pub consent: Consent,
 }
 
 /// What a load alone is judged by. Thresholds of stages stand in the profiles.

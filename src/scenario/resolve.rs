@@ -12,7 +12,7 @@ use super::plan::{Plan, VERSION};
 use super::problem::Problems;
 use super::reference::{self, Reference};
 use super::{Objectives, Scenario};
-use crate::model::{Name, RunId};
+use crate::model::{Machine, Name, RunId};
 
 /// What resolving takes beside the scenario.
 #[derive(Debug, Clone)]
@@ -57,6 +57,8 @@ pub fn resolve(file: &Path, settings: &Settings) -> Result<(Plan, Problems), Pro
         host: host_name(),
         load: None,
         retry_of: None,
+        consent: Default::default(),
+        machine: machine(),
         scenario,
         run,
     };
@@ -117,4 +119,12 @@ pub(super) fn run_id(utc: &str, name: &Name, seed: u64) -> RunId {
 
 pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// What kind of machine this is. Outside of Linux nobody is asked.
+pub(super) fn machine() -> Option<Machine> {
+    let read = |path| std::fs::read_to_string(path).ok();
+    let name = rustix::system::uname();
+    let (arch, release) = (name.machine().to_string_lossy(), name.release().to_string_lossy());
+    Machine::of(&read("/proc/cpuinfo")?, &read("/proc/meminfo")?, &arch, &release)
 }

@@ -57,8 +57,13 @@ pub struct Restart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
-    /// Address that clients dial, `host:port`.
+    /// Address that clients dial, `host:port`; needed unless `control` is given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub listen: String,
-    /// Address the link passes on to, `host:port`.
+    /// Address the link passes on to, `host:port`; needed unless `control` is given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub upstream: String,
+    /// Where a `simulacro proxy serve` takes orders that already has a link of this name, `http://host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
 }

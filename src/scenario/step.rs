@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::fault::Exclusive;
+use super::fault::{Exclusive, FieldProblem};
 use super::timing::{After, Moment, When};
 use crate::model::{HumanDuration, Name};
 
@@ -24,7 +24,7 @@ pub struct Step {
     /// When the system is in a state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
-    /// Sends an HTTP request. Exactly one of `http`, `command`, `container`, `manual`.
+    /// Sends an HTTP request. Exactly one of `http`, `command`, `container`, `manual`, `postgres`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpStep>,
     /// Runs a command; off unless `--allow-commands`.
@@ -36,6 +36,9 @@ pub struct Step {
     /// Asks a person to do something and waits for the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual: Option<ManualStep>,
+    /// Acts on a PostgreSQL server, or waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<PostgresStep>,
     /// Longest time the step may take; for a manual step at most `guard.max_hold`.
     #[serde(default = "step_within")]
     pub within: HumanDuration,
@@ -56,6 +59,8 @@ pub enum StepAction<'a> {
     Container(&'a ContainerStep),
     /// Asks a person.
     Manual(&'a ManualStep),
+    /// Acts on a PostgreSQL server, or waits for it.
+    Postgres(&'a PostgresStep),
 }
 
 impl Step {
@@ -69,8 +74,19 @@ impl Step {
             self.command.as_ref().map(StepAction::Command),
             self.container.as_ref().map(StepAction::Container),
             self.manual.as_ref().map(StepAction::Manual),
+            self.postgres.as_ref().map(StepAction::Postgres),
         ];
-        Exclusive::pick(actions, "http, command, container, manual")
+        Exclusive::pick(actions, "http, command, container, manual, postgres")
+    }
+
+    /// Why the step cannot be taken back; none when it can, or does nothing.
+    pub fn irreversible(&self) -> Option<FieldProblem> {
+        let step = self.postgres.as_ref().filter(|step| step.action == PostgresAction::Promote)?;
+        Some(FieldProblem {
+            field: "target",
+            message: format!("promoting `{}` cannot be taken back without a new copy of the data", step.target),
+            hint: "consent with `guard.allow_irreversible`, and run it with --yes".into(),
+        })
     }
 
     /// When it begins.
@@ -150,4 +166,27 @@ pub enum ContainerDo {
 pub struct ManualStep {
     /// What the person is asked to do.
     pub prompt: String,
+}
+
+/// A step on a PostgreSQL server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresStep {
+    /// The target, a `postgres`.
+    pub target: Name,
+    /// What is done.
+    #[serde(rename = "do")]
+    pub action: PostgresAction,
+}
+
+/// What a step does on a PostgreSQL server. Each is done when the state it names is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PostgresAction {
+    /// Promotes a standby, and waits until it takes writes. Done at once where it is no standby any more.
+    Promote,
+    /// Waits until the server takes writes.
+    WaitWritable,
+    /// Waits until the server is a standby that receives from its primary: an old primary that was made to rejoin.
+    WaitRejoined,
 }

@@ -52,6 +52,8 @@ pub(crate) fn plan(yaml: &str, profiles: &[(&str, &str)]) -> Plan {
         host: "host".into(),
         load: None,
         retry_of: None,
+        consent: Default::default(),
+        machine: None,
     }
 }
 

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::command::HostCommands;
+use super::database;
 use super::docker;
 use super::grpc::HostGrpc;
 use super::http::HostHttp;
 use super::links::host::HostLinks;
 use super::machine::HostMachine;
+use super::network::HostNetworks;
 use super::process::HostProcesses;
 use super::secrets::Secrets;
 use super::services::HostServices;
@@ -29,6 +31,8 @@ pub fn connect(clock: Clock, backups: Arc<dyn Backups>, operator: Arc<dyn Operat
         services,
         links: Arc::new(HostLinks::new(program.clone())),
         containers: docker::connect(),
+        networks: Arc::new(HostNetworks::new(program.clone())),
+        databases: database::connect(secrets.clone()),
         commands: Arc::new(HostCommands::new(program.clone(), secrets.clone())),
         http: Arc::new(HostHttp::new(secrets.clone())),
         grpc: Arc::new(HostGrpc::new(secrets)),

@@ -6,12 +6,14 @@
 mod error;
 pub mod backups;
 pub mod command;
+pub mod database;
 pub mod docker;
 pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod links;
 pub mod machine;
+pub mod network;
 pub mod operator;
 pub mod process;
 pub mod secrets;
@@ -24,17 +26,20 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::model::{Member, Readiness};
-use crate::safety::{Reverted, Standing, Undo};
+use crate::safety::{Failover, Reverted, Standing, Undo};
 use crate::scenario::Target;
+use crate::scenario::target::{AfterFailover, PostgresTarget, RedisTarget};
 
 pub use backups::Backups;
 pub use command::Commands;
+pub use database::{Databases, Start};
 pub use docker::Containers;
 pub use error::DriverError;
 pub use grpc::Grpc;
 pub use http::Http;
 pub use links::Links;
 pub use machine::Machine;
+pub use network::Networks;
 pub use operator::Operator;
 pub use process::Processes;
 pub use services::Services;
@@ -53,6 +58,10 @@ pub struct World {
     pub links: Arc<dyn Links>,
     /// Containers of an engine.
     pub containers: Arc<dyn Containers>,
+    /// Networks: rules, shapers and queues in network namespaces.
+    pub networks: Arc<dyn Networks>,
+    /// Database servers.
+    pub databases: Arc<dyn Databases>,
     /// Commands that the scenario names.
     pub commands: Arc<dyn Commands>,
     /// The machine that the drill runs on.
@@ -79,13 +88,39 @@ impl World {
             Undo::Process(undo) => self.processes.revert(undo).await,
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
+            Undo::Machine(undo) => self.machine.revert(undo).await,
             Undo::Container(undo) => {
                 if let Some(worker) = undo.worker() {
                     self.machine.revert(worker).await?;
                 }
                 self.containers.revert(undo).await
             }
-            Undo::Machine(undo) => self.machine.revert(undo).await,
+            Undo::Network(undo) => self.networks.revert(undo).await,
+            Undo::Database(undo) => self.databases.revert(undo).await,
+        }
+    }
+
+    /// Whether an undo may start what a fault stopped: never beside a peer that was promoted meanwhile.
+    ///
+    /// # Errors
+    /// When the peer was promoted and the scenario does not say that the old primary stays down, or when the peer
+    /// cannot be asked: then nothing is started.
+    pub async fn may_start(&self, failover: &Failover) -> Result<Start, DriverError> {
+        let peer = crate::scenario::database::node(&failover.peer);
+        let promoted = self.databases.is_primary(&failover.peer).await.map_err(|e| {
+            DriverError::Failed(format!("not started: whether its peer {peer} was promoted cannot be seen: {e}"))
+        })?;
+        match (promoted, failover.after) {
+            (false, _) => Ok(Start::Yes),
+            (true, Some(AfterFailover::LeaveDown)) => Ok(Start::LeaveDown),
+            (true, Some(AfterFailover::Rejoin)) => Err(DriverError::Refused(format!(
+                "not started: its peer {peer} was promoted; make it a standby of {peer} (pg_rewind or pg_basebackup), then \
+                 start it"
+            ))),
+            (true, None) => Err(DriverError::Refused(format!(
+                "not started: its peer {peer} was promoted, and two primaries would part ways; say what becomes of it \
+                 with `after_failover: leave_down` or `rejoin`"
+            ))),
         }
     }
 
@@ -99,6 +134,10 @@ impl World {
             Target::Process(selector) => self.processes.look(selector).await,
             Target::Container(selector) => self.containers.look(selector).await,
             Target::Host(_) => Ok(vec![this_machine()]),
+            Target::Postgres(PostgresTarget { url, .. }) | Target::Redis(RedisTarget { url }) => {
+                let found = self.databases.meant(url).await?;
+                Ok(vec![server(crate::scenario::database::node(url), found)])
+            }
         }
     }
 
@@ -111,8 +150,10 @@ impl World {
             Undo::Process(undo) => self.processes.standing(undo).await,
             Undo::Link(undo) => self.links.standing(undo).await,
             Undo::Command(undo) => self.commands.standing(undo).await,
-            Undo::Container(undo) => self.containers.standing(undo).await,
             Undo::Machine(undo) => self.machine.standing(undo).await,
+            Undo::Container(undo) => self.containers.standing(undo).await,
+            Undo::Network(undo) => self.networks.standing(undo).await,
+            Undo::Database(undo) => self.databases.standing(undo).await,
         }
     }
 }
@@ -124,6 +165,19 @@ fn this_machine() -> Member {
         shown: format!("this machine, {host}"),
         identity: host.clone(),
         name: host,
+        owner: String::new(),
+        labels: std::collections::BTreeMap::new(),
+        readiness: Readiness::Ready,
+        own: false,
+    }
+}
+
+/// A server that answered, as a member of a target.
+fn server(address: &str, database::Server { identity, shown }: database::Server) -> Member {
+    Member {
+        identity,
+        name: address.to_owned(),
+        shown,
         owner: String::new(),
         labels: std::collections::BTreeMap::new(),
         readiness: Readiness::Ready,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
+use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use tokio_rustls::rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -19,7 +19,7 @@ use crate::scenario::profile::Tls;
 ///
 /// Which file is not what it should be, or that this machine has no certificates of its own; never what is in a file.
 pub fn client_config(tls: &Tls, alpn: &[&[u8]]) -> Result<ClientConfig, String> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(provider()?);
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|e| format!("no TLS on this machine: {e}"))?;
@@ -41,6 +41,16 @@ pub fn client_config(tls: &Tls, alpn: &[&[u8]]) -> Result<ClientConfig, String> 
     };
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Ok(config)
+}
+
+#[cfg(feature = "tls")]
+fn provider() -> Result<CryptoProvider, String> {
+    Ok(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider())
+}
+
+#[cfg(not(feature = "tls"))]
+fn provider() -> Result<CryptoProvider, String> {
+    Err("this program was built without TLS: build it with the feature `tls`".into())
 }
 
 fn roots(path: &str) -> Result<RootCertStore, String> {

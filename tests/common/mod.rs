@@ -144,6 +144,10 @@ impl Foreign {
         state_of(self.child.id() as i32).expect("the foreign process lives")
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn is_stopped(&self) -> bool {
         self.state() == 'T'
     }

@@ -75,8 +75,8 @@ async fn the_floor_is_kept_and_given_back_to_others() {
     let floor = Size::from_mib(16);
     let undo = plan(&machine, disk.fill(Fill::Size(Size::from_mib(32)), Some(floor)), LONG).await.unwrap();
     inject(&machine, &undo).await.unwrap();
-    assert_eq!(until_in_force(&machine, &undo).await, 32);
-    assert_eq!(disk.free(), 32 << 20);
+    assert!(until_in_force(&machine, &undo).await >= 31);
+    wait_for("half of it to be free", || (disk.free() == 32 << 20).then_some(()), || disk.free().to_string());
     // Others take more than the floor leaves them.
     let mut file = std::fs::File::create(disk.path().join("log")).unwrap();
     file.write_all(&vec![1; 24 << 20]).unwrap();

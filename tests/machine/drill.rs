@@ -77,12 +77,12 @@ fn watchdog(home: &Home) -> i32 {
 #[test]
 fn a_whole_drill_sees_every_fault_and_ends_clean() {
     let home = Home::new("machine-whole");
-    let file = scenario(&home, "2s", "30s");
+    let file = scenario(&home, "5s", "30s");
     let output = home.run(&["run", file.to_str().unwrap()]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    for fault in &home.result().timeline.faults {
-        assert!(fault.inject.is_some() && fault.undone.is_some() && fault.lost.is_none(), "{fault:?}");
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{}{}", said(&output.stderr), said(&output.stdout));
+    for fault in &home.result().faults {
+        assert!(fault.t_inject.is_some() && fault.t_undo.is_some() && fault.t_lost.is_none(), "{fault:?}");
     }
     home.wait_until_quiet();
     assert_sound(&home);

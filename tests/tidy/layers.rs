@@ -16,6 +16,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 const FENCED: &[(&str, &[&str], &str)] = &[
     ("goose", &["src/observe/load/"], "it stays in the load worker, a process of its own"),
     ("bollard", &["src/world/docker"], "its types stay behind the driver"),
+    ("tokio_postgres", &["src/world/database/"], "its types stay behind the driver"),
+    ("redis", &["src/world/database/"], "its types stay behind the driver"),
     ("kube", &["src/world/k8s"], "its types stay behind the driver"),
     ("plotters", &["src/report/"], "charts are drawn by reports only"),
     ("askama", &["src/report/"], "templates are filled by reports only"),
@@ -24,6 +26,7 @@ const FENCED: &[(&str, &[&str], &str)] = &[
     ("tokio_postgres", &["src/world/database/", "src/demo/"], "drivers speak to databases, and the demo keeps orders"),
     ("redis", &["src/world/database/", "src/demo/"], "drivers speak to databases, and the demo has a cache"),
     ("prost_reflect", &["src/model/grpc/"], "whoever calls by gRPC knows methods and JSON, not descriptors"),
+    ("nfq", &["src/world/network/"], "the queue in user space is one process's own"),
     ("clap", &["src/cli/", "src/demo/"], "the command line is parsed at the top only"),
 ];
 

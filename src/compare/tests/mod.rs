@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::sample::{RowSample, RunSample, StreamSample};
 use super::*;
+use crate::model::Machine;
 use crate::result::StreamKind;
 use crate::timeline::latency::Hist;
 
@@ -101,6 +102,7 @@ fn sample(id: &str, hist: Hist, failed: u64) -> RunSample {
         digest: "d".repeat(64),
         program: "0.1.0".into(),
         host: "one".into(),
+        machine: None,
         started: "2026-11-03T04:29:00Z".into(),
         simulated: false,
         exit_code: 0,

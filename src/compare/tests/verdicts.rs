@@ -136,6 +136,32 @@ fn unlike_sides_are_refused_with_the_differences_unless_that_is_allowed() {
 }
 
 #[test]
+fn runners_of_one_kind_are_one_machine_whatever_they_are_called() {
+    let machine = |cores: u32, kernel: &str| {
+        let machine =
+            Machine { cpu: "EPYC".into(), cores, memory_gib: 16, arch: "x86_64".into(), kernel: kernel.into() };
+        Some(machine)
+    };
+    let mut world = World::new(7);
+    let (mut base, mut run) = (world.runs(2, 1.0), world.runs(2, 1.0));
+    for (i, one) in base.iter_mut().chain(&mut run).enumerate() {
+        one.host = format!("runner-{i}");
+        one.machine = machine(4, "6.8");
+    }
+    assert_eq!(compared(&base, &run, &Options::default()).differences, []);
+    run[1].machine = machine(4, "6.11");
+    let told = compared(&base, &run, &Options::default()).differences;
+    assert_eq!(told.iter().map(|d| d.differs).collect::<Vec<_>>(), [Differs::Kernel], "told, and not refused");
+    run[1].machine = machine(2, "6.8");
+    let why = compare(&base, &run, "total", &Options::default()).unwrap_err().to_string();
+    assert!(why.contains("4 × EPYC") && why.contains("2 × EPYC") && why.contains("--allow-different host"), "{why}");
+    // A baseline of an older version knows names only.
+    base[0].machine = None;
+    let why = compare(&base, &run, "total", &Options::default()).unwrap_err().to_string();
+    assert!(why.contains("runner-0") && why.contains("runner-3"), "{why}");
+}
+
+#[test]
 fn among_many_rows_one_small_chance_is_no_surprise() {
     // One request name of twenty seems slower by luck: its interval alone would call it worse.
     let mut world = World { requests: 60.0, noise: 0.25, ..World::new(8) };

@@ -28,6 +28,8 @@ fn plan(yaml: &str) -> Arc<Plan> {
         host: "test".into(),
         load: None,
         retry_of: None,
+        consent: Default::default(),
+        machine: None,
     })
 }
 

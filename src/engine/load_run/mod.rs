@@ -199,8 +199,8 @@ impl Run {
                 self.record(event);
             }
             Input::Event(what) => self.record(what),
-            // A load has neither services nor anything to verify.
-            Input::Service(_) | Input::Ready(_) | Input::Observed | Input::Verified => {}
+            // A load has no services, no guards of their own, and nothing to verify.
+            Input::Service(_) | Input::Trip(_) | Input::Ready(_) | Input::Observed | Input::Verified => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! The ledger: uniquely numbered writes, journaled before they are sent, and read back at the end.
 
 mod clickhouse;
+mod database;
 mod grpc;
 mod http;
 mod read;

@@ -14,6 +14,7 @@ use crate::scenario::plan::Plan;
 use crate::timeline::event::{EventKind, LedgerReading};
 use crate::timeline::ledger::{Content, FinalRead, Place, ReadBuilder, Shape};
 use crate::world::World;
+use crate::world::database::DatabaseRead;
 
 /// Pause between two reads: long enough for a write that is still on its way to show.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -24,13 +25,17 @@ const ONE_READ: Duration = Duration::from_secs(10);
 /// Reads the ledger back until two reads in a row agree, for as long as the scenario allows. What comes of it is one
 /// event; a ledger that could not be read is never taken for an empty one.
 pub async fn read_back(plan: &Plan, ledger: &Ledger, world: &World) -> EventKind {
-    let reader = Reader { read: &ledger.read, shape: Shape::of(ledger, &plan.run), node: node(ledger.read.url()) };
+    let reader = Reader { read: &ledger.read, shape: Shape::of(ledger, &plan.run), node: node(&ledger.read) };
     let outcome = reader.until_two_agree(world, ledger.read_within.get()).await;
     EventKind::LedgerRead { node: reader.node, outcome }
 }
 
-/// Host and port of an address.
-fn node(url: &str) -> String {
+/// Host and port of what is read.
+fn node(read: &LedgerRead) -> String {
+    let url = read.url();
+    if matches!(read, LedgerRead::Postgres(_) | LedgerRead::Redis(_)) {
+        return crate::scenario::database::node(url).to_owned();
+    }
     let after = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = after.split(['/', '?', '#']).next().unwrap_or(after);
     // A password in an address is not part of the node's name.
@@ -90,10 +95,14 @@ impl Reader<'_> {
                 let outcome = world.http.exchange(&clickhouse::read(read, timeout)).await;
                 self.lines(&clickhouse::listed(read, outcome)?)
             }
+            LedgerRead::Postgres(read) => {
+                self.messages(world.databases.read(DatabaseRead::Postgres(read), timeout).await?)
+            }
+            LedgerRead::Redis(read) => self.messages(world.databases.read(DatabaseRead::Redis(read), timeout).await?),
         }
     }
 
-    /// Ids, or the messages that hold them.
+    /// Ids, or the messages or rows that hold them.
     fn messages(&self, found: Vec<(Value, Option<Value>)>) -> Result<FinalRead, String> {
         let mut builder = ReadBuilder::default();
         for (index, (id, row)) in found.iter().enumerate() {

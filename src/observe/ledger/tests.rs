@@ -113,6 +113,8 @@ pub(super) fn plan() -> Plan {
         host: "host".into(),
         load: None,
         retry_of: None,
+        consent: Default::default(),
+        machine: None,
     }
 }
 

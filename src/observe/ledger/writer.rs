@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{clickhouse, grpc, http};
+use super::{clickhouse, database, grpc, http};
 use crate::model::Offset;
 use crate::scenario::Ledger;
 use crate::scenario::ledger::LedgerWrite;
@@ -171,6 +171,14 @@ impl Sender {
             LedgerWrite::ClickHouse(write) => {
                 let outcome = world.http.exchange(&clickhouse::write(write, shape, n, timeout)).await;
                 clickhouse::fate(outcome, world.clock.now())
+            }
+            LedgerWrite::Postgres(write) => {
+                let outcome = world.databases.write(database::row(write, shape, n), timeout).await;
+                database::fate(outcome, world.clock.now())
+            }
+            LedgerWrite::Redis(write) => {
+                let outcome = world.databases.write(database::key(write, shape, n), timeout).await;
+                database::fate(outcome, world.clock.now())
             }
         }
     }

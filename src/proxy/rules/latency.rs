@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Chunk, Passage, Rule};
+use super::chance::deviation;
+use super::{Chunk, Passage, Past, Rule};
 use crate::model::{Delta, Offset};
 
 /// A delay for every chunk, give or take a uniform jitter. The delay is never negative: jitter beyond the latency
@@ -16,17 +17,12 @@ impl Latency {
     pub(super) fn new(latency: Duration, jitter: Duration) -> Self {
         Latency { latency: Delta::from(latency).nanos(), jitter: Delta::from(jitter).nanos() }
     }
-
-    /// Where in `[-jitter, +jitter]` the lot falls: its share of the whole range of `u64`.
-    fn deviation(&self, lot: u64) -> i128 {
-        let width = 2 * self.jitter as u128 + 1;
-        ((u128::from(lot) * width) >> 64) as i128 - i128::from(self.jitter)
-    }
 }
 
 impl Rule for Latency {
-    fn passage(&self, chunk: &Chunk, ready: Offset) -> Passage {
-        let delay = (i128::from(self.latency) + self.deviation(chunk.lot)).clamp(0, i128::from(i64::MAX));
+    fn passage(&self, chunk: &Chunk, ready: Offset, _: &Past) -> Passage {
+        let delay = (i128::from(self.latency) + deviation(chunk.lot, self.jitter.unsigned_abs()))
+            .clamp(0, i128::from(i64::MAX));
         Passage::At(ready + Delta(delay as i64))
     }
 }
@@ -38,11 +34,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn chunk(lot: u64) -> Chunk {
-        Chunk { direction: Direction::Up, arrived: Offset::from_millis(5), len: 1, lot }
+        Chunk { direction: Direction::Up, arrived: Offset::from_millis(5), len: 1, lot, hold: None }
     }
 
     fn delay(rule: &Latency, lot: u64) -> i64 {
-        match rule.passage(&chunk(lot), chunk(lot).arrived) {
+        match rule.passage(&chunk(lot), chunk(lot).arrived, &Past::new(Offset::ZERO)) {
             Passage::At(at) => at.since(chunk(lot).arrived).nanos(),
             Passage::Held => panic!("latency holds nothing"),
         }

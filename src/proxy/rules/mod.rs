@@ -1,17 +1,31 @@
 //! Rules: pure decisions about connections and chunks. No I/O, no runtime, no clock; the pump acts on what they say.
 //!
 //! Adding a kind is one variant of [`LinkRule`], one file here, and one line in [`compile`]. A decision depends on
-//! nothing but its arguments, so the pump may ask again whenever the rules change: a chunk that waits for a rule that
-//! is gone passes at once, and nothing has to be recomputed or remembered.
+//! nothing but its arguments: the chunk, and what this connection has lived through under the rule ([`Past`]). So the
+//! pump may ask again whenever the rules change: a chunk that waits for a rule that is gone passes at once.
 
+mod bandwidth;
+mod chance;
 mod down;
 mod latency;
+mod limit_data;
+mod packet_loss;
+mod reset;
+mod set;
+mod slicer;
+mod slow_close;
 mod timeout;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::model::{LinkRule, Offset, RuleId, RuleStatus};
+use crate::model::{Delta, HttpRule, LinkRule, Offset, RuleId, RuleStatus, Scope, Ways};
+
+pub use chance::{connection_lot, lot, remainder};
+pub use set::{Lives, RuleSet};
+
+/// How far a rule that spaces chunks out may catch up when one left late: timers are a little late every time, and
+/// without this the rate that was asked for would never be reached.
+const CATCH_UP: Delta = Delta(20_000_000);
 
 /// Which way a chunk travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +34,17 @@ pub enum Direction {
     Up,
     /// From the upstream to the client.
     Down,
+}
+
+impl Direction {
+    /// Whether a rule for these ways covers it.
+    pub fn is_of(self, ways: Ways) -> bool {
+        match ways {
+            Ways::Both => true,
+            Ways::Up => self == Direction::Up,
+            Ways::Down => self == Direction::Down,
+        }
+    }
 }
 
 /// What a rule may know about a piece of the stream: never its bytes.
@@ -33,6 +58,8 @@ pub struct Chunk {
     pub len: usize,
     /// Its share of chance, from the seed, the connection and its place in the stream: see [`lot`].
     pub lot: u64,
+    /// The rule for HTTP, by serial, that holds it until then.
+    pub hold: Option<(u64, Offset)>,
 }
 
 /// What becomes of a connection, or of an attempt to make one. The strictest of all rules counts.
@@ -55,6 +82,35 @@ pub enum Passage {
     Held,
 }
 
+/// How a rule ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// Both sides are closed in good order.
+    Closed,
+    /// Both sides are reset.
+    Reset,
+}
+
+/// What one direction of a connection has lived through under one rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past {
+    /// From when on the rule covers the connection.
+    pub since: Offset,
+    /// When the first chunk met the rule.
+    pub first: Option<Offset>,
+    /// Bytes that passed.
+    pub bytes: u64,
+    /// When the way is free again.
+    pub free: Offset,
+}
+
+impl Past {
+    /// Nothing happened since then.
+    pub fn new(since: Offset) -> Self {
+        Past { since, first: None, bytes: 0, free: since }
+    }
+}
+
 /// A kind of rule. Every method has the answer of a link without rules as its default.
 pub trait Rule: Send + Sync {
     /// What becomes of connections.
@@ -62,19 +118,61 @@ pub trait Rule: Send + Sync {
         Gate::Open
     }
 
+    /// How much of the chunk travels as one; the rest follows as a chunk of its own.
+    fn cut(&self, chunk: &Chunk, past: &Past) -> usize {
+        let _ = past;
+        chunk.len
+    }
+
     /// When a chunk may leave that reaches this rule at `ready` (later than its arrival where another rule delayed it).
-    fn passage(&self, chunk: &Chunk, ready: Offset) -> Passage {
-        let _ = chunk;
+    fn passage(&self, chunk: &Chunk, ready: Offset, past: &Past) -> Passage {
+        let _ = (chunk, past);
         Passage::At(ready)
+    }
+
+    /// The chunk left: it might at `at`, and did now.
+    fn left(&self, chunk: &Chunk, at: Offset, now: Offset, past: &mut Past) {
+        let _ = (chunk, at, now, past);
+    }
+
+    /// When and how the connection ends by this rule, judged by one direction that it covers.
+    fn end(&self, past: &Past) -> Option<(Offset, End)> {
+        let _ = past;
+        None
+    }
+
+    /// What it does to HTTP.
+    fn http(&self) -> Option<&HttpRule> {
+        None
+    }
+}
+
+/// A rule whose work is done where the bytes are read.
+struct Http(HttpRule);
+
+impl Rule for Http {
+    fn http(&self) -> Option<&HttpRule> {
+        Some(&self.0)
     }
 }
 
 /// The decision-maker for a rule.
 pub fn compile(rule: &LinkRule) -> Box<dyn Rule> {
     match rule {
-        LinkRule::Latency { latency, jitter } => Box::new(latency::Latency::new(latency.get(), jitter.get())),
-        LinkRule::Down {} => Box::new(down::Down),
-        LinkRule::Timeout {} => Box::new(timeout::Timeout),
+        LinkRule::Latency { latency, jitter, .. } => Box::new(latency::Latency::new(latency.get(), jitter.get())),
+        LinkRule::Bandwidth { rate, .. } => Box::new(bandwidth::Bandwidth::new(rate.0)),
+        LinkRule::SlowClose { delay, .. } => Box::new(slow_close::SlowClose::new(delay.get())),
+        LinkRule::Timeout { timeout, scope } => Box::new(timeout::Timeout::new(timeout.get(), scope.direction)),
+        LinkRule::Reset { after, .. } => Box::new(reset::Reset::new(after.get())),
+        LinkRule::Slicer { average_size, size_variation, delay, .. } => {
+            Box::new(slicer::Slicer::new(average_size.0, size_variation.0, delay.get()))
+        }
+        LinkRule::LimitData { bytes, .. } => Box::new(limit_data::LimitData::new(bytes.0)),
+        LinkRule::PacketLoss { loss, retransmit, .. } => {
+            Box::new(packet_loss::PacketLoss::new(loss.0, retransmit.get()))
+        }
+        LinkRule::Down { .. } => Box::new(down::Down),
+        LinkRule::Http { rule, .. } => Box::new(Http(rule.clone())),
     }
 }
 
@@ -87,14 +185,18 @@ pub struct ActiveRule {
     serial: u64,
     /// Two rules on one link draw different lots for the same chunk.
     salt: u64,
+    /// When it was set.
+    since: Offset,
     touched: AtomicU64,
 }
 
 impl ActiveRule {
-    /// A rule under its id; `serial` is unique on the link.
-    pub fn new(id: RuleId, spec: LinkRule, serial: u64) -> Self {
-        let salt = u64::from(crc32fast::hash(id.0.as_bytes()));
-        ActiveRule { rule: compile(&spec), id, spec, serial, salt, touched: AtomicU64::new(0) }
+    /// A rule under its id, set at that time; `serial` is unique on the link.
+    pub fn new(id: RuleId, spec: LinkRule, serial: u64, since: Offset) -> Self {
+        // Ids begin with the run's own, which differs where the seed is the same: chance must not.
+        let fault = id.0.rsplit('/').next().unwrap_or_default();
+        let salt = u64::from(crc32fast::hash(fault.as_bytes()));
+        ActiveRule { rule: compile(&spec), id, spec, serial, salt, since, touched: AtomicU64::new(0) }
     }
 
     /// Its id.
@@ -112,7 +214,12 @@ impl ActiveRule {
         self.serial
     }
 
-    /// Counts one more connection or attempt that the rule affected.
+    /// What it does to HTTP.
+    pub fn http(&self) -> Option<&HttpRule> {
+        self.rule.http()
+    }
+
+    /// Counts one more connection, attempt or request that the rule affected.
     pub fn touch(&self) {
         self.touched.fetch_add(1, Ordering::Relaxed);
     }
@@ -121,85 +228,32 @@ impl ActiveRule {
     pub fn status(&self) -> RuleStatus {
         RuleStatus { touched: self.touched.load(Ordering::Relaxed) }
     }
-}
 
-/// The rules of a link at one moment, in the order in which they were set. Immutable; a change makes a new set.
-#[derive(Clone, Default)]
-pub struct RuleSet {
-    rules: Vec<Arc<ActiveRule>>,
-}
-
-impl RuleSet {
-    /// Whether no rule stands: the pump takes its short way.
-    pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+    fn scope(&self) -> Scope {
+        self.spec.scope()
     }
 
-    /// The rule with that id.
-    pub fn get(&self, id: &RuleId) -> Option<&Arc<ActiveRule>> {
-        self.rules.iter().find(|r| r.id == *id)
+    /// The chunk with this rule's own share of chance.
+    fn salted(&self, chunk: &Chunk) -> Chunk {
+        Chunk { lot: chance::mix(chunk.lot ^ self.salt), ..*chunk }
     }
 
-    /// Whether the rule with that serial stands.
-    pub fn has_serial(&self, serial: u64) -> bool {
-        self.rules.iter().any(|r| r.serial == serial)
+    /// Whether it covers the connection with that lot.
+    fn covers(&self, connection: u64) -> bool {
+        let probability = self.scope().probability.0;
+        // Of HTTP it covers some requests on every connection.
+        probability >= 1.0 || self.http().is_some() || chance::share(chance::mix(connection ^ self.salt)) < probability
     }
 
-    /// This set and one more rule, behind all others.
-    pub fn with(&self, rule: Arc<ActiveRule>) -> Self {
-        let mut rules = self.rules.clone();
-        rules.push(rule);
-        RuleSet { rules }
+    /// Whether a rule for HTTP covers the `n`-th request of the connection with that lot.
+    pub fn draws(&self, connection: u64, n: u64) -> bool {
+        chance::share(chance::mix(chance::mix(connection.wrapping_add(n)) ^ self.salt)) < self.scope().probability.0
     }
 
-    /// This set without one rule.
-    pub fn without(&self, id: &RuleId) -> Self {
-        RuleSet { rules: self.rules.iter().filter(|r| r.id != *id).cloned().collect() }
+    /// Whether it covers that direction.
+    fn is_for(&self, direction: Direction) -> bool {
+        direction.is_of(self.scope().direction)
     }
-
-    /// What becomes of connections, and the first rule that demands it; none when the gate is open.
-    pub fn gate(&self) -> (Gate, Option<&ActiveRule>) {
-        let strictest = self.rules.iter().map(|r| r.rule.gate()).max().unwrap_or(Gate::Open);
-        let by = self.rules.iter().find(|r| strictest > Gate::Open && r.rule.gate() == strictest);
-        (strictest, by.map(Arc::as_ref))
-    }
-
-    /// When a chunk may leave: the rules act one after the other, as if their links were in line. `affects` is told of
-    /// each rule that delays or holds the chunk.
-    pub fn passage(&self, chunk: &Chunk, mut affects: impl FnMut(&ActiveRule)) -> Passage {
-        let mut ready = chunk.arrived;
-        for active in &self.rules {
-            let salted = Chunk { lot: mix(chunk.lot ^ active.salt), ..*chunk };
-            match active.rule.passage(&salted, ready) {
-                Passage::At(at) => {
-                    if at > ready {
-                        affects(active);
-                        ready = at;
-                    }
-                }
-                Passage::Held => {
-                    affects(active);
-                    return Passage::Held;
-                }
-            }
-        }
-        Passage::At(ready)
-    }
-}
-
-/// The lot of a chunk: the `sequence`-th of its direction on the `connection`-th connection of a link whose seed is
-/// `seed`. A pure function, so that the same seed gives the same delays, and asking twice gives the same answer.
-pub fn lot(seed: u64, connection: u64, direction: Direction, sequence: u64) -> u64 {
-    let lane = connection << 1 | u64::from(direction == Direction::Down);
-    mix(mix(seed.wrapping_add(lane)).wrapping_add(sequence))
-}
-
-/// SplitMix64's step and finaliser (Steele, Lea, Flood 2014): a bijection whose output is uniform for counting input.
-fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

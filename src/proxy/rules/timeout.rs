@@ -1,18 +1,35 @@
-//! Timeout: a black hole. What enters stays there until the rule goes.
+//! Timeout: a black hole. What enters stays there until the rule goes; with a time limit, the connection is closed then.
 
-use super::{Chunk, Gate, Passage, Rule};
-use crate::model::Offset;
+use std::time::Duration;
+
+use super::{Chunk, End, Gate, Passage, Past, Rule};
+use crate::model::{Delta, Offset, Ways};
 
 /// Connections are accepted or kept; no byte passes, no end of stream, and no reset.
-pub(super) struct Timeout;
+pub(super) struct Timeout {
+    limit: Option<Delta>,
+    ways: Ways,
+}
+
+impl Timeout {
+    /// Closes connections after `limit`, never when that is zero.
+    pub(super) fn new(limit: Duration, ways: Ways) -> Self {
+        Timeout { limit: (!limit.is_zero()).then(|| Delta::from(limit)), ways }
+    }
+}
 
 impl Rule for Timeout {
     fn gate(&self) -> Gate {
-        Gate::Held
+        // One that ends connections has to see them; one way alone lets the attempt through.
+        if self.limit.is_some() || self.ways == Ways::Down { Gate::Open } else { Gate::Held }
     }
 
-    fn passage(&self, _: &Chunk, _: Offset) -> Passage {
+    fn passage(&self, _: &Chunk, _: Offset, _: &Past) -> Passage {
         Passage::Held
+    }
+
+    fn end(&self, past: &Past) -> Option<(Offset, End)> {
+        self.limit.map(|limit| (past.since + limit, End::Closed))
     }
 }
 
@@ -23,10 +40,21 @@ mod tests {
 
     #[test]
     fn it_keeps_connections_and_holds_every_chunk_and_end() {
-        assert_eq!(Timeout.gate(), Gate::Held);
+        let hole = Timeout::new(Duration::ZERO, Ways::Both);
+        assert_eq!(hole.gate(), Gate::Held);
+        let past = Past::new(Offset::ZERO);
         for len in [0, 1, 65_536] {
-            let chunk = Chunk { direction: Direction::Up, arrived: Offset::ZERO, len, lot: 3 };
-            assert_eq!(Timeout.passage(&chunk, Offset::ZERO), Passage::Held);
+            let chunk = Chunk { direction: Direction::Up, arrived: Offset::ZERO, len, lot: 3, hold: None };
+            assert_eq!(hole.passage(&chunk, Offset::ZERO, &past), Passage::Held);
         }
+        assert_eq!(hole.end(&past), None);
+        assert_eq!(Timeout::new(Duration::ZERO, Ways::Down).gate(), Gate::Open);
+    }
+
+    #[test]
+    fn with_a_limit_it_closes_that_long_after_it_covers_the_connection() {
+        let past = Past::new(Offset::from_millis(7));
+        let end = Timeout::new(Duration::from_millis(100), Ways::Both).end(&past);
+        assert_eq!(end, Some((Offset::from_millis(107), End::Closed)));
     }
 }

@@ -152,6 +152,7 @@ fn run_info() -> RunInfo {
         environment: "local".into(),
         host: "drill-runner-1".into(),
         retry_of: None,
+        machine: None,
     }
 }
 

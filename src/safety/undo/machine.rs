@@ -12,8 +12,8 @@ use crate::model::{FileHarm, Name, StressJob};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MachineUndo {
-    /// End the stress worker that carries this tag. Its pid is not known before it runs, so it is found by the tag, which
-    /// no other process has: it holds the id of the run. All that the worker did ends with it.
+    /// End the stress worker that carries this tag. Its pid is not known before it runs, so it is found by the tag,
+    /// which no other process has: it holds the id of the run. All that the worker did ends with it.
     Worker {
         /// The value of its argument `--tag`.
         tag: String,

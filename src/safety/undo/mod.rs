@@ -5,8 +5,10 @@
 
 mod command;
 mod container;
+mod database;
 mod link;
 mod machine;
+mod network;
 mod process;
 
 use std::time::Duration;
@@ -15,8 +17,10 @@ use serde::{Deserialize, Serialize};
 
 pub use command::CommandUndo;
 pub use container::{ContainerEffect, ContainerUndo};
+pub use database::{DatabaseUndo, Failover, Held, PostgresServer, PostgresSession};
 pub use link::LinkUndo;
 pub use machine::{FileUndo, MachineUndo};
+pub use network::{NetworkTrace, NetworkUndo};
 pub use process::ProcessUndo;
 
 /// What the engine must know of an undo, whatever family it is of.
@@ -92,10 +96,14 @@ families! {
     Link(LinkUndo);
     /// A command that the scenario gave as the inverse.
     Command(CommandUndo);
-    /// A container of an engine.
-    Container(ContainerUndo);
     /// Stress, a moved clock, a harmed file on the machine that the drill runs on.
     Machine(MachineUndo);
+    /// A container of an engine.
+    Container(ContainerUndo);
+    /// Something in a network namespace.
+    Network(NetworkUndo);
+    /// Something on a database server.
+    Database(DatabaseUndo);
 }
 
 /// What an undo found and did. Made by drivers only.

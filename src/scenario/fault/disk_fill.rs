@@ -18,8 +18,9 @@ pub struct DiskFill {
     /// How much stays free; what others free meanwhile is taken as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leave_free: Option<Size>,
-    /// The fault never takes what would leave less than this, and gives back when others need it. 5 % of the disk and at
-    /// least 512 MiB when absent; less only on a file system that is neither the machine's root nor holds the journal.
+    /// The fault never takes what would leave less than this, and gives back when others need it. 5 % of the disk and
+    /// at least 512 MiB when absent; less only on a file system that is neither the machine's root nor holds the
+    /// journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<Size>,
 }

@@ -20,12 +20,37 @@ mod file_corrupt;
 mod io_stress;
 mod kind;
 mod memory_stress;
+mod dns_failure;
+mod dns_override;
+mod network_bandwidth;
+mod network_corrupt;
+mod network_duplicate;
+mod network_flow;
+mod network_latency;
+mod network_loss;
+mod network_partition;
+mod network_reorder;
+mod postgres_exhaust_connections;
+mod postgres_lock_table;
+mod postgres_promote;
+mod postgres_slow_queries;
+mod postgres_terminate_connections;
 mod process_kill;
 mod process_pause;
 mod process_signal;
+mod proxy_bandwidth;
 mod proxy_down;
+mod proxy_http;
 mod proxy_latency;
+mod proxy_limit_data;
+mod proxy_packet_loss;
+mod proxy_reset;
+mod proxy_slicer;
+mod proxy_slow_close;
 mod proxy_timeout;
+mod redis_evict;
+mod redis_kill_clients;
+mod redis_pause;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,16 +72,41 @@ pub use container_stop::ContainerStop;
 pub use container_stress::ContainerStress;
 pub use cpu_stress::CpuStress;
 pub use disk_fill::DiskFill;
+pub use dns_failure::{DnsFailure, NoAnswer};
+pub use dns_override::DnsOverride;
 pub use file_corrupt::FileCorrupt;
 pub use io_stress::IoStress;
 pub use kind::{FieldProblem, Kind, Use};
 pub use memory_stress::MemoryStress;
+pub use network_bandwidth::NetworkBandwidth;
+pub use network_corrupt::NetworkCorrupt;
+pub use network_duplicate::NetworkDuplicate;
+pub use network_flow::{Direction, Flow, Peer};
+pub use network_latency::NetworkLatency;
+pub use network_loss::NetworkLoss;
+pub use network_partition::{NetworkPartition, Refusal};
+pub use network_reorder::NetworkReorder;
+pub use postgres_exhaust_connections::PostgresExhaustConnections;
+pub use postgres_lock_table::{LockMode, PostgresLockTable};
+pub use postgres_promote::PostgresPromote;
+pub use postgres_slow_queries::PostgresSlowQueries;
+pub use postgres_terminate_connections::PostgresTerminateConnections;
 pub use process_kill::ProcessKill;
 pub use process_pause::ProcessPause;
 pub use process_signal::ProcessSignal;
+pub use proxy_bandwidth::ProxyBandwidth;
 pub use proxy_down::ProxyDown;
+pub use proxy_http::ProxyHttp;
 pub use proxy_latency::ProxyLatency;
+pub use proxy_limit_data::ProxyLimitData;
+pub use proxy_packet_loss::ProxyPacketLoss;
+pub use proxy_reset::ProxyReset;
+pub use proxy_slicer::ProxySlicer;
+pub use proxy_slow_close::ProxySlowClose;
 pub use proxy_timeout::ProxyTimeout;
+pub use redis_evict::RedisEvict;
+pub use redis_kill_clients::RedisKillClients;
+pub use redis_pause::{PausedCommands, RedisPause};
 
 /// Makes, from the list of kinds: the enum of specifications, the keys of a fault entry, and the list of names.
 macro_rules! catalogue {
@@ -181,6 +231,54 @@ catalogue! {
     ProxyDown = proxy_down as "proxy-down";
     /// Turns a link into a black hole: connections stand, nothing passes.
     ProxyTimeout = proxy_timeout as "proxy-timeout";
+    /// Cuts a target's network: everything, or some peers and ports; packets vanish or are refused.
+    NetworkPartition = network_partition as "network-partition";
+    /// Loses a share of a target's packets.
+    NetworkLoss = network_loss as "network-loss";
+    /// Limits what a target can send.
+    NetworkBandwidth = network_bandwidth as "network-bandwidth";
+    /// Adds latency to a target's network.
+    NetworkLatency = network_latency as "network-latency";
+    /// Sends a share of a target's packets twice.
+    NetworkDuplicate = network_duplicate as "network-duplicate";
+    /// Flips a bit in a share of a target's packets.
+    NetworkCorrupt = network_corrupt as "network-corrupt";
+    /// Lets a share of a target's packets overtake the others.
+    NetworkReorder = network_reorder as "network-reorder";
+    /// Lets a target's questions for names fail.
+    DnsFailure = dns_failure as "dns-failure";
+    /// Answers a target's questions for some names with other addresses.
+    DnsOverride = dns_override as "dns-override";
+    /// Limits what each connection of a link carries per second.
+    ProxyBandwidth = proxy_bandwidth as "proxy-bandwidth";
+    /// Delays the closing of a link's connections.
+    ProxySlowClose = proxy_slow_close as "proxy-slow-close";
+    /// Resets a link's connections.
+    ProxyReset = proxy_reset as "proxy-reset";
+    /// Cuts what passes a link into small pieces.
+    ProxySlicer = proxy_slicer as "proxy-slicer";
+    /// Closes a link's connections after so many bytes.
+    ProxyLimitData = proxy_limit_data as "proxy-limit-data";
+    /// Makes a link lossy: packets are lost and sent again.
+    ProxyPacketLoss = proxy_packet_loss as "proxy-packet-loss";
+    /// Bends requests and answers of plain HTTP/1.1 on a link.
+    ProxyHttp = proxy_http as "proxy-http";
+    /// Ends the sessions of a PostgreSQL database.
+    PostgresTerminateConnections = postgres_terminate_connections as "postgres-terminate-connections";
+    /// Takes all connections that a PostgreSQL server has left.
+    PostgresExhaustConnections = postgres_exhaust_connections as "postgres-exhaust-connections";
+    /// Locks a table of a PostgreSQL database.
+    PostgresLockTable = postgres_lock_table as "postgres-lock-table";
+    /// Holds a table of a PostgreSQL database for a moment, again and again.
+    PostgresSlowQueries = postgres_slow_queries as "postgres-slow-queries";
+    /// Promotes a PostgreSQL standby.
+    PostgresPromote = postgres_promote as "postgres-promote";
+    /// Suspends the commands of Redis clients.
+    RedisPause = redis_pause as "redis-pause";
+    /// Deletes keys of a Redis server.
+    RedisEvict = redis_evict as "redis-evict";
+    /// Closes the connections of Redis clients.
+    RedisKillClients = redis_kill_clients as "redis-kill-clients";
     /// Runs a command, and another that takes it back; off unless `--allow-commands`.
     CommandFault = command as "command";
     /// Kills a container: as a crash that its restart policy heals, or by the engine, so that it stays down.
@@ -324,6 +422,8 @@ pub enum ResourceKey {
     Target(Name),
     /// A link of the scenario.
     Link(Name),
+    /// The network of a target: of all that shares its namespace.
+    Network(Name),
     /// A part of the machine that the drill runs on: its processors, a directory, a file.
     Machine(String),
     /// Whatever a command touches: known only to whoever wrote it.
@@ -335,6 +435,7 @@ impl std::fmt::Display for ResourceKey {
         match self {
             ResourceKey::Target(name) => write!(f, "target {name}"),
             ResourceKey::Link(name) => write!(f, "link {name}"),
+            ResourceKey::Network(name) => write!(f, "the network of target {name}"),
             ResourceKey::Machine(part) => write!(f, "{part}"),
             ResourceKey::Command(argv) => write!(f, "command `{argv}`"),
         }

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Use};
-use crate::model::{HumanDuration, Name};
+use crate::model::{HumanDuration, LinkRule, Name, Ratio, Scope, Ways, whole};
 
-/// Adds latency to both directions of a link, relative to the arrival of each chunk.
+/// Adds latency to a link, relative to the arrival of each chunk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProxyLatency {
@@ -17,6 +17,20 @@ pub struct ProxyLatency {
     /// Largest deviation from it, uniform and seeded.
     #[serde(default)]
     pub jitter: HumanDuration,
+    /// Which way it covers.
+    #[serde(default)]
+    pub direction: Ways,
+    /// The share of connections it covers, decided once for each from the seed.
+    #[serde(default = "whole")]
+    pub probability: Ratio,
+}
+
+impl ProxyLatency {
+    /// The rule that does it.
+    pub fn rule(&self) -> LinkRule {
+        let scope = Scope { direction: self.direction, probability: self.probability };
+        LinkRule::Latency { latency: self.latency, jitter: self.jitter, scope }
+    }
 }
 
 impl Kind for ProxyLatency {

@@ -34,8 +34,20 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     }
     for (name, proxy) in &scenario.proxies {
         let path = format!("proxies.{name}.listen");
-        address(lint, format!("proxies.{name}.upstream"), Some(&proxy.upstream));
-        if address(lint, path.clone(), Some(&proxy.listen))
+        if proxy.control.is_some() {
+            // It runs already: what is said of its addresses is checked against it, and claims no port.
+            url(lint, format!("proxies.{name}.control"), proxy.control.as_deref());
+            continue;
+        }
+        for (key, text) in [("listen", &proxy.listen), ("upstream", &proxy.upstream)] {
+            if text.is_empty() {
+                let hint = "give `listen` and `upstream`, or `control` for a proxy that already runs";
+                lint.error(format!("proxies.{name}"), format!("`{key}` is missing"), hint);
+            }
+        }
+        let told = |text: &'_ String| (!text.is_empty()).then(|| text.clone());
+        address(lint, format!("proxies.{name}.upstream"), told(&proxy.upstream).as_deref());
+        if address(lint, path.clone(), told(&proxy.listen).as_deref())
             && let Some((host, port)) = claimed(&proxy.listen)
         {
             if claimed(&proxy.upstream).is_some_and(|(h, p)| p == port && meet(&h, &host)) {
@@ -70,17 +82,20 @@ fn requests(lint: &mut Lint<'_>) {
     }
     if let Some(ledger) = &scenario.ledger {
         let (way, write) = match &ledger.write {
-            LedgerWrite::Http(write) => ("http", &write.url),
-            LedgerWrite::Grpc(write) => ("grpc", &write.url),
-            LedgerWrite::ClickHouse(write) => ("clickhouse", &write.url),
+            LedgerWrite::Http(write) => ("http", Some(write.url.as_str())),
+            LedgerWrite::Grpc(write) => ("grpc", Some(write.url.as_str())),
+            LedgerWrite::ClickHouse(write) => ("clickhouse", Some(write.url.as_str())),
+            // Addresses of databases have a rule of their own.
+            LedgerWrite::Postgres(_) | LedgerWrite::Redis(_) => ("", None),
         };
-        url(lint, format!("ledger.write.{way}.url"), Some(write));
-        let way = match &ledger.read {
-            LedgerRead::Http(_) => "http",
-            LedgerRead::Grpc(_) => "grpc",
-            LedgerRead::ClickHouse(_) => "clickhouse",
+        url(lint, format!("ledger.write.{way}.url"), write);
+        let (way, read) = match &ledger.read {
+            LedgerRead::Http(_) => ("http", Some(ledger.read.url())),
+            LedgerRead::Grpc(_) => ("grpc", Some(ledger.read.url())),
+            LedgerRead::ClickHouse(_) => ("clickhouse", Some(ledger.read.url())),
+            LedgerRead::Postgres(_) | LedgerRead::Redis(_) => ("", None),
         };
-        url(lint, format!("ledger.read.{way}.url"), Some(ledger.read.url()));
+        url(lint, format!("ledger.read.{way}.url"), read);
     }
 }
 

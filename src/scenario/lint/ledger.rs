@@ -2,7 +2,7 @@
 
 use super::Lint;
 use crate::scenario::Ledger;
-use crate::scenario::ledger::LedgerWrite;
+use crate::scenario::ledger::{ClickHouseWrite, LedgerWrite, PostgresWrite};
 use crate::scenario::reference::{Reference, references};
 use crate::scenario::yaml::{Node, Value};
 
@@ -35,12 +35,16 @@ fn numbered(lint: &mut Lint<'_>, ledger: &Ledger) {
         LedgerWrite::Http(_) => ("http", "neither `url` nor `body` holds `${id}`".to_owned()),
         LedgerWrite::Grpc(write) if numbered(&write.message) => return,
         LedgerWrite::Grpc(_) => ("grpc", "`message` does not hold `${id}`".to_owned()),
-        LedgerWrite::ClickHouse(write) => {
+        LedgerWrite::Redis(write) if numbered(&write.key) => return,
+        LedgerWrite::Redis(_) => ("redis", "`key` does not hold `${id}`".to_owned()),
+        LedgerWrite::ClickHouse(ClickHouseWrite { columns, .. })
+        | LedgerWrite::Postgres(PostgresWrite { columns, .. }) => {
             let id = ledger.read.id_name();
-            if write.columns.get(id).is_some_and(|value| numbered(&value.to_string())) {
+            if columns.get(id).is_some_and(|value| numbered(&value.to_string())) {
                 return;
             }
-            ("clickhouse", format!("the column `{id}`, by which entries are read back, does not hold `${{id}}`"))
+            let way = if matches!(ledger.write, LedgerWrite::Postgres(_)) { "postgres" } else { "clickhouse" };
+            (way, format!("the column `{id}`, by which entries are read back, does not hold `${{id}}`"))
         }
     };
     let message = format!("every entry would be the same: {message}");

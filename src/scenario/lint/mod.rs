@@ -4,6 +4,7 @@
 mod addresses;
 mod calls;
 mod clickhouse;
+mod database;
 mod guard;
 mod ledger;
 mod load;
@@ -51,6 +52,7 @@ pub fn lint(scenario: &Scenario, profiles: &Profiles, source: &Source) -> Vec<Pr
     probes::check(&mut lint);
     ledger::check(&mut lint);
     clickhouse::check(&mut lint);
+    database::check(&mut lint);
     addresses::check(&mut lint);
     guard::check(&mut lint);
     lint.problems
@@ -203,7 +205,8 @@ impl<'a> Lint<'a> {
     fn service_of(&self, target: &Name) -> Option<&'a Name> {
         match self.scenario.targets.get(target)? {
             Target::Process(ProcessSelector::Service(service)) => Some(service),
-            Target::Process(ProcessSelector::Foreign(_)) | Target::Container(_) | Target::Host(_) => None,
+            Target::Process(ProcessSelector::Foreign(_)) => None,
+            Target::Container(_) | Target::Host(_) | Target::Postgres(_) | Target::Redis(_) => None,
         }
     }
 

@@ -68,6 +68,9 @@ fn shared(lint: &Lint<'_>, a: &Fault, b: &Fault) -> Option<String> {
         ResourceKey::Target(name) => {
             lint.service_of(name).map_or(key.clone(), |s: &Name| ResourceKey::Target(s.clone()))
         }
+        ResourceKey::Network(name) => {
+            lint.service_of(name).map_or(key.clone(), |s: &Name| ResourceKey::Network(s.clone()))
+        }
         _ => key,
     };
     let theirs: Vec<ResourceKey> = b.spec.touches().into_iter().map(resolved).collect();

@@ -43,6 +43,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
             ("command", step.command.is_some()),
             ("container", step.container.is_some()),
             ("manual", step.manual.is_some()),
+            ("postgres", step.postgres.is_some()),
         ];
         one_of(lint, path.clone(), &ways);
         let moments = [("at", step.at.is_some()), ("after", step.after.is_some()), ("when", step.when.is_some())];

@@ -432,3 +432,13 @@ fn every_problem_is_within_the_file() {
     assert_eq!(problems.len(), 2);
     assert!(problems.iter().all(|p| p.severity == Severity::Error && p.span.line == 2), "{problems}");
 }
+
+#[test]
+fn limits_of_guards() {
+    let with = |guard: &'static str| [("max_targets: 1", guard)];
+    expect(&with("keep_ready: { nobody: 1 }"), &[("51:65", "there is no target `nobody`")]);
+    expect(&with("keep_ready: { other: 1 }, kill_file: stop, freeze_file: a.ics"), &[]);
+    expect(&with("allow: {}"), &[("51:58", "it names nothing")]);
+    expect(&with("kill_file: ' '"), &[("51:62", "it names no file")]);
+    expect(&with("freeze: [{ from: 2026-12-20, to: 2026-12-24, reason: x }]"), &[("51:68", "needs `zone`")]);
+}

@@ -2,12 +2,14 @@
 
 mod container;
 mod host;
+mod database;
 mod process;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use container::ContainerSelector;
+pub use database::{AfterFailover, PostgresTarget, RedisTarget};
 pub use host::HostSelector;
 pub use process::{ForeignProcess, ProcessSelector};
 
@@ -21,6 +23,10 @@ pub enum Target {
     Container(ContainerSelector),
     /// The machine that the drill runs on.
     Host(HostSelector),
+    /// A PostgreSQL server.
+    Postgres(PostgresTarget),
+    /// A Redis server.
+    Redis(RedisTarget),
 }
 
 impl Target {
@@ -30,6 +36,8 @@ impl Target {
             Target::Process(_) => "process",
             Target::Container(_) => "container",
             Target::Host(_) => "host",
+            Target::Postgres(_) => "postgres",
+            Target::Redis(_) => "redis",
         }
     }
 }

@@ -60,6 +60,8 @@ impl Shape {
             LedgerWrite::Http(write) => Shape::new(&write.url, write.body.as_deref(), first),
             LedgerWrite::Grpc(write) => Shape::of_fields(&write.message, id, None, first),
             LedgerWrite::ClickHouse(write) => Shape::of_fields(&write.row(), id, Some(&write.table), first),
+            LedgerWrite::Postgres(write) => Shape::of_fields(&write.row(), id, Some(&write.table), first),
+            LedgerWrite::Redis(write) => Shape::of_key(&write.key, &write.value, first),
         };
         let plain = matches!((&ledger.write, &ledger.read), (LedgerWrite::Http(_), LedgerRead::Http(_)));
         let sparse = matches!(ledger.read, LedgerRead::Grpc(_));
@@ -85,6 +87,12 @@ impl Shape {
             respelt: false,
             sparse: false,
         }
+    }
+
+    /// The shape of entries that are written under `key`: the id is the whole key, text around `${id}` included.
+    pub fn of_key(key: &str, value: &str, first: u64) -> Shape {
+        let (before, after) = key.split_once(PLACEHOLDER).unwrap_or_default();
+        Shape { before: before.into(), after: after.into(), collection: None, ..Shape::new("", Some(value), first) }
     }
 
     /// The shape of entries that are written as the JSON object `body`. The id is the field of the name `id`, wherever
@@ -205,6 +213,15 @@ mod tests {
         for damaged in ["ledger-05007", "ledger-50x7", "ledger-", "ledger-+5007"] {
             assert_eq!(shape.place(damaged), Place::Unexpected, "{damaged}");
         }
+    }
+
+    #[test]
+    fn a_key_is_its_own_id_whatever_is_in_it() {
+        let shape = Shape::of_key("a/b?x:${id}:y", r#"{"n": ${id}}"#, 5_000);
+        assert_eq!(shape.id(7), "a/b?x:5007:y");
+        assert_eq!(shape.place("a/b?x:5007:y"), Place::Ours(7));
+        assert_eq!(shape.compare(7, &fields(json!({ "n": 5007 }))), Content::Same);
+        assert_eq!(shape.compare(7, &fields(json!({ "n": 5008 }))), Content::Differs);
     }
 
     #[test]

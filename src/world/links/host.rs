@@ -1,5 +1,6 @@
 //! Links in a proxy process on this host.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,10 +10,11 @@ use async_trait::async_trait;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::Mutex;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::client::{NoAnswer, call};
 use super::protocol::{Answer, Assignment, Report, Request, receive, send};
-use super::{DriverError, Links, place};
+use super::{DriverError, Links, place, remote};
 use crate::model::{LinkAddress, LinkRule, Name, RuleId};
 use crate::safety::{Licence, LinkUndo, Reverted, Standing};
 
@@ -30,6 +32,8 @@ pub struct HostLinks {
     program: PathBuf,
     proxy: Mutex<Option<Proxy>>,
     opened: std::sync::OnceLock<Opened>,
+    /// Leases that are renewed, by rule.
+    leases: std::sync::Mutex<BTreeMap<RuleId, AbortOnDropHandle<()>>>,
 }
 
 struct Opened {
@@ -46,7 +50,12 @@ struct Proxy {
 impl HostLinks {
     /// Links whose proxy process is `program proxy-worker`. Nothing is started yet; undo works all the same.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        HostLinks { program: program.into(), proxy: Mutex::new(None), opened: std::sync::OnceLock::new() }
+        HostLinks {
+            program: program.into(),
+            proxy: Mutex::new(None),
+            opened: Default::default(),
+            leases: Default::default(),
+        }
     }
 
     /// Links whose proxy process is this very program.
@@ -95,28 +104,47 @@ impl HostLinks {
     }
 
     /// One order, whose failures are told in words.
-    async fn order(&self, control: &Path, request: &Request) -> Result<Option<Answer>, DriverError> {
-        let at = control.display();
-        match call(control, request, ORDER).await {
+    async fn order(&self, control: &str, request: &Request) -> Result<Option<Answer>, DriverError> {
+        let at = control;
+        let answered = match remote::is_remote(control) {
+            true => remote::call(control, request, ORDER).await,
+            false => call(Path::new(control), request, ORDER).await,
+        };
+        match answered {
             Ok(Answer::Failed { why }) => Err(DriverError::Failed(format!("the proxy at {at} refused: {why}"))),
             Ok(answer) => Ok(Some(answer)),
             Err(NoAnswer::Gone) => Ok(None),
-            Err(NoAnswer::Hung(pid)) => Err(DriverError::Timeout(hung(&at.to_string(), pid))),
+            Err(NoAnswer::Hung(pid)) => Err(DriverError::Timeout(hung(at, pid))),
             Err(NoAnswer::Broken(error)) => Err(DriverError::Failed(format!(
                 "the proxy at {at} cannot be reached: {error}; end that proxy process to free its links"
             ))),
         }
     }
 
-    async fn order_of(&self, undo: &LinkUndo, request: &Request) -> Result<Option<Answer>, DriverError> {
-        if undo.control.starts_with("http://") || undo.control.starts_with("https://") {
-            let why = format!(
-                "{} is a proxy this version cannot talk to; remove rule {} from link {} by its own means",
-                undo.control, undo.rule.0, undo.link
-            );
-            return Err(DriverError::Refused(why));
+    /// Makes sure that a proxy which already runs has these links.
+    async fn look_at(&self, links: &[LinkAddress]) -> Result<(), DriverError> {
+        for link in links {
+            let Some(control) = &link.control else { continue };
+            let name = &link.name;
+            let request = Request::Status { link: name.clone(), id: RuleId("preflight".into()) };
+            match self.order(control, &request).await? {
+                Some(Answer::Absent | Answer::InForce(_)) => {}
+                Some(Answer::UnknownLink) => {
+                    let why = format!("the proxy at {control} has no link {name}; create it there (docs/proxy.md)");
+                    return Err(DriverError::Refused(why));
+                }
+                Some(other) => return Err(DriverError::Failed(format!("the proxy at {control} answered {other:?}"))),
+                None => {
+                    let why = format!("nothing listens at {control}; start `simulacro proxy serve` there");
+                    return Err(DriverError::Refused(why));
+                }
+            }
         }
-        self.order(Path::new(&undo.control), request).await
+        Ok(())
+    }
+
+    fn leases(&self) -> std::sync::MutexGuard<'_, BTreeMap<RuleId, AbortOnDropHandle<()>>> {
+        self.leases.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -127,13 +155,17 @@ impl Links for HostLinks {
         if self.opened.get().is_some() {
             return Err(DriverError::Failed("the drill's links are open already".into()));
         }
-        if links.is_empty() {
+        self.look_at(links).await?;
+        let (foreign, own): (Vec<_>, Vec<_>) = links.iter().cloned().partition(|link| link.control.is_some());
+        if own.is_empty() {
+            let _ = self.opened.set(Opened { control: PathBuf::new(), links: foreign });
             return Ok(());
         }
         let control = place::new_socket()
             .map_err(|e| DriverError::Refused(format!("no private directory for the proxy's control socket: {e}")))?;
-        let assignment = Assignment { links: links.to_vec(), seed, control };
-        let (started, links) = self.start(&assignment).await?;
+        let assignment = Assignment { links: own, seed, control };
+        let (started, mut links) = self.start(&assignment).await?;
+        links.extend(foreign);
         *proxy = Some(started);
         // Set once: the lock is held, and it was empty above.
         let _ = self.opened.set(Opened { control: assignment.control, links });
@@ -141,17 +173,22 @@ impl Links for HostLinks {
     }
 
     fn control(&self, link: &Name) -> Result<String, DriverError> {
-        let opened = self.opened.get().filter(|opened| opened.links.iter().any(|l| l.name == *link));
-        let opened =
-            opened.ok_or_else(|| DriverError::NotFound(format!("no link {link} is open; name it in `proxies:`")))?;
+        let found = self.opened.get().and_then(|o| Some((o, o.links.iter().find(|l| l.name == *link)?)));
+        let (opened, found) =
+            found.ok_or_else(|| DriverError::NotFound(format!("no link {link} is open; name it in `proxies:`")))?;
         // The path was made here, from text.
-        Ok(opened.control.display().to_string())
+        Ok(found.control.clone().unwrap_or_else(|| opened.control.display().to_string()))
     }
 
     async fn set_rule(&self, link: &Name, id: &RuleId, rule: &LinkRule, _: Licence<'_>) -> Result<(), DriverError> {
-        let control = PathBuf::from(self.control(link)?);
+        let control = self.control(link)?;
         let request = Request::Set { link: link.clone(), id: id.clone(), rule: rule.clone() };
         match self.order(&control, &request).await? {
+            Some(Answer::Done) if remote::is_remote(&control) => {
+                let renewal = Request::Renew { link: link.clone(), id: id.clone() };
+                self.leases().insert(id.clone(), remote::renew(control, renewal));
+                Ok(())
+            }
             Some(Answer::Done) => Ok(()),
             Some(other) => Err(DriverError::Failed(format!("the proxy answered {other:?} when rule {} was set", id.0))),
             None => Err(DriverError::NotFound(format!("the proxy process of link {link} has ended"))),
@@ -159,14 +196,17 @@ impl Links for HostLinks {
     }
 
     async fn revert(&self, undo: &LinkUndo) -> Result<Reverted, DriverError> {
+        self.leases().remove(&undo.rule);
         let request = Request::Remove { link: undo.link.clone(), id: undo.rule.clone() };
-        match self.order_of(undo, &request).await? {
+        match self.order(&undo.control, &request).await? {
             Some(Answer::Done) => Ok(Reverted::Restored),
             Some(Answer::Absent) => Ok(Reverted::AlreadyBack),
             // Links are fixed when a proxy starts: this is another proxy, and the one that was meant has ended.
             Some(Answer::UnknownLink) => Ok(Reverted::TargetGone),
             None => {
-                remove_socket(Path::new(&undo.control));
+                if !remote::is_remote(&undo.control) {
+                    remove_socket(Path::new(&undo.control));
+                }
                 Ok(Reverted::TargetGone)
             }
             Some(other) => Err(DriverError::Failed(format!("the proxy answered {other:?} to the removal of a rule"))),
@@ -175,7 +215,7 @@ impl Links for HostLinks {
 
     async fn standing(&self, undo: &LinkUndo) -> Result<Standing, DriverError> {
         let request = Request::Status { link: undo.link.clone(), id: undo.rule.clone() };
-        match self.order_of(undo, &request).await? {
+        match self.order(&undo.control, &request).await? {
             Some(Answer::InForce(status)) => Ok(Standing::InForce { touched: status.touched }),
             None | Some(Answer::Absent | Answer::UnknownLink) => Ok(Standing::Gone),
             Some(other) => Err(DriverError::Failed(format!("the proxy answered {other:?} to a question"))),
@@ -183,6 +223,7 @@ impl Links for HostLinks {
     }
 
     async fn close(&self) {
+        self.leases().clear();
         if let Some(proxy) = self.proxy.lock().await.take() {
             proxy.end().await;
         }

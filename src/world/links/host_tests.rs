@@ -46,7 +46,8 @@ impl Script {
     /// A driver that believes this to be its own drill's proxy.
     fn driver(&self) -> HostLinks {
         let driver = driver();
-        let link = LinkAddress { name: self.undo.link.clone(), listen: String::new(), upstream: String::new() };
+        let link =
+            LinkAddress { name: self.undo.link.clone(), listen: String::new(), upstream: String::new(), control: None };
         let opened = Opened { control: PathBuf::from(&self.undo.control), links: vec![link] };
         assert!(driver.opened.set(opened).is_ok());
         driver
@@ -90,7 +91,7 @@ async fn a_rule_is_set_under_the_id_that_undo_removes() {
     let LinkUndo { link, rule: id, control } = script.undo.clone();
     let driver = script.driver();
     assert_eq!(driver.control(&link), Ok(control));
-    let rule = LinkRule::Down {};
+    let rule = LinkRule::down();
     assert_eq!(driver.set_rule(&link, &id, &rule, Licence::for_tests()).await, Ok(()));
     assert_eq!(played.await.expect("played"), [Request::Set { link, id, rule }]);
 }
@@ -154,10 +155,21 @@ async fn links_that_are_not_open_and_proxies_of_another_kind_are_refused() {
     let link: Name = "front".parse().expect("a name");
     assert!(matches!(driver().control(&link), Err(DriverError::NotFound(_))));
     let id = RuleId("run/crawl".into());
-    let unset = driver().set_rule(&link, &id, &LinkRule::Down {}, Licence::for_tests()).await;
+    let unset = driver().set_rule(&link, &id, &LinkRule::down(), Licence::for_tests()).await;
     assert!(matches!(unset, Err(DriverError::NotFound(_))));
-    let foreign = LinkUndo { control: "http://127.0.0.1:8474".into(), link, rule: id };
-    assert!(matches!(driver().revert(&foreign).await, Err(DriverError::Refused(_))));
+    // A proxy of its own, over HTTP: one that has ended took its rules along, another server is none.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let control = format!("http://{}", listener.local_addr().expect("an address"));
+    let foreign = LinkUndo { control, link, rule: id };
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        drop(listener);
+        let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.expect("written");
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    assert!(matches!(driver().revert(&foreign).await, Err(DriverError::Failed(_))));
+    assert_eq!(driver().revert(&foreign).await, Ok(Reverted::TargetGone));
 }
 
 #[tokio::test]
@@ -166,6 +178,7 @@ async fn a_program_that_cannot_be_started_or_is_no_proxy_is_a_clear_failure() {
         name: "front".parse().expect("a name"),
         listen: "127.0.0.1:0".into(),
         upstream: "127.0.0.1:1".into(),
+        control: None,
     };
     let error = driver().open(std::slice::from_ref(&link), 1).await.expect_err("no such program");
     assert!(error.to_string().contains("/nonexistent cannot be started"), "{error}");

@@ -5,6 +5,7 @@ mod holder;
 pub mod host;
 mod place;
 pub mod protocol;
+pub mod remote;
 
 use async_trait::async_trait;
 

@@ -69,6 +69,13 @@ pub enum Request {
         /// The rule.
         rule: LinkRule,
     },
+    /// Keep a rule for another lease, where rules are leased.
+    Renew {
+        /// On which link.
+        link: Name,
+        /// Under which id.
+        id: RuleId,
+    },
     /// Remove a rule.
     Remove {
         /// From which link.
@@ -141,10 +148,7 @@ mod tests {
         let request = Request::Set {
             link: "front".parse().expect("a name"),
             id: RuleId("run/crawl".into()),
-            rule: LinkRule::Latency {
-                latency: HumanDuration::from_millis(250),
-                jitter: HumanDuration::from_millis(50),
-            },
+            rule: LinkRule::latency(HumanDuration::from_millis(250), HumanDuration::from_millis(50)),
         };
         let mut wire = Vec::new();
         send(&mut wire, &request).await.expect("written");

@@ -7,6 +7,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use super::ClockOrder;
 use crate::model::Name;
@@ -18,6 +21,12 @@ const LIBRARY: &str = "libfaketimeMT.so.1";
 
 /// What the file says while the clock is right.
 const RIGHT: &str = "+0";
+
+/// Longest time from the start of a process until it has loaded its libraries.
+const LOADED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Time between two looks at whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Clocks of the drill's own services.
 pub(super) struct Clocks {
@@ -58,7 +67,7 @@ impl Clocks {
         ])
     }
 
-    pub fn plan(&self, order: &ClockOrder) -> Result<MachineUndo, DriverError> {
+    pub async fn plan(&self, order: &ClockOrder) -> Result<MachineUndo, DriverError> {
         let ClockOrder { service, dir, seconds } = order;
         let file = file_of(dir, service);
         match read(&file)?.as_deref() {
@@ -71,6 +80,10 @@ impl Clocks {
                     "the clock of service {service} cannot be moved: start it with `faketime: true`"
                 )));
             }
+        }
+        let limit = Instant::now() + LOADED_WITHIN;
+        while self.follows(service) == Some(false) && Instant::now() < limit {
+            sleep(LOOK_AGAIN).await;
         }
         match self.follows(service) {
             Some(true) => {}

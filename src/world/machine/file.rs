@@ -256,8 +256,8 @@ fn damage(file: &File, undo: &FileUndo) -> io::Result<()> {
 
 fn restore(file: &File, undo: &FileUndo) -> Result<Reverted, DriverError> {
     let failed = |e: io::Error| io_error("restore", &undo.path, e);
-    // The copy is complete before the first byte is harmed, and is removed when every byte is back. So without one there
-    // is no damage of ours.
+    // The copy is complete before the first byte is harmed, and is removed when every byte is back. So without one
+    // there is no damage of ours.
     let Some(copy) = open_copy(undo)? else { return Ok(Reverted::AlreadyBack) };
     let mended = match undo.harm {
         FileHarm::Truncate { to } => lengthen(file, &copy, undo, to)?,

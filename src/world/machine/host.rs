@@ -39,7 +39,7 @@ impl Machine for HostMachine {
     }
 
     async fn plan_clock(&self, order: ClockOrder) -> Result<MachineUndo, DriverError> {
-        self.clocks.plan(&order)
+        self.clocks.plan(&order).await
     }
 
     async fn inject(&self, undo: &MachineUndo, _licence: Licence<'_>) -> Result<(), DriverError> {

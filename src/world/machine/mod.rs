@@ -1,6 +1,7 @@
 //! The machine that the drill runs on: its processors, memory and disks, the clocks of the drill's services, its files.
 //!
-//! Stress is done by worker processes ([`worker`]), so that it ends with them: whoever started it may die at any moment.
+//! Stress is done by worker processes ([`worker`]), so that it ends with them: whoever started it may die at any
+//! moment.
 
 mod clock;
 mod file;

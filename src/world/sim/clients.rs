@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::state::{Serving, authority, delay};
+use super::state::{Bent, Serving, authority, bent};
 use super::{Driver, Sim};
 use crate::clock::Clock;
 use crate::model::grpc::{Code, Status};
-use crate::model::{Delta, LinkRule, Name};
+use crate::model::{Delta, Name};
 use crate::scenario::Backup;
 use crate::timeline::restore::{ProofOutcome, ProofSource, ProofStep, RestoreProof};
 use crate::world::DriverError;
@@ -28,7 +28,7 @@ fn failure(class: FailureClass, detail: &str, sent: bool) -> ExchangeFailure {
 
 impl Sim {
     /// Goes the way of a request to `address` and back; fails as a client would see it fail.
-    async fn travel(&self, clock: Clock, address: &str, limit: Duration) -> Result<(), ExchangeFailure> {
+    pub(super) async fn travel(&self, clock: Clock, address: &str, limit: Duration) -> Result<(), ExchangeFailure> {
         let deadline = Instant::now() + limit;
         let timeout = || failure(FailureClass::Timeout, "no answer in time", true);
         loop {
@@ -43,15 +43,14 @@ impl Sim {
                 if let Some(link) = link.filter(|_| !rules.is_empty()) {
                     state.touch(&link, 1);
                 }
-                if rules.contains(&LinkRule::Down {}) {
-                    return Err(failure(FailureClass::Refused, "connection refused", false));
-                }
-                (delay(&rules), state.serving(&upstream, now))
+                (bent(&rules), state.serving(&upstream, now))
             };
             match (wait, serving) {
-                (_, Serving::Down) => return Err(failure(FailureClass::Refused, "connection refused", false)),
-                (Some(wait), Serving::Up) => {
-                    let done = Instant::now() + wait.get() + SERVICE_TIME;
+                (Bent::Broken, _) | (_, Serving::Down) => {
+                    return Err(failure(FailureClass::Refused, "connection refused", false));
+                }
+                (Bent::Late(wait), Serving::Up) => {
+                    let done = Instant::now() + wait + SERVICE_TIME;
                     tokio::time::sleep_until(done.min(deadline)).await;
                     return if done <= deadline { Ok(()) } else { Err(timeout()) };
                 }

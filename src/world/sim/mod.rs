@@ -7,9 +7,11 @@
 mod clients;
 mod containers;
 mod crash;
+mod databases;
 mod drivers;
 mod effects;
 mod machine;
+mod networks;
 mod state;
 mod store;
 mod workers;
@@ -64,6 +66,8 @@ impl Sim {
             services: driver.clone(),
             links: driver.clone(),
             containers: driver.clone(),
+            networks: driver.clone(),
+            databases: driver.clone(),
             commands: driver.clone(),
             machine: driver.clone(),
             http: driver.clone(),

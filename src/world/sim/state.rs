@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::model::{HumanDuration, LinkRule, Name, Offset, ProcessId, RuleId};
+use crate::model::{HumanDuration, LinkRule, Name, Offset, ProcessId, RuleId, Ways};
+use crate::scenario::fault::Impact;
 use crate::scenario::target::{ForeignProcess, ProcessSelector};
 use crate::scenario::{Scenario, Target};
 use crate::world::services::ServiceNotice;
@@ -68,9 +69,53 @@ pub(super) struct State {
     pub(super) signalled: BTreeSet<(ProcessId, i32)>,
     /// How many of them stood from when on.
     pub(super) effects_history: Vec<(Offset, usize)>,
+    /// What the stack that the drill is aimed at makes of them.
+    temper: Temper,
     /// What was stored, by id: the body and how often.
     pub(super) store: BTreeMap<String, String>,
     next_pid: i32,
+}
+
+/// How long a stack that recovers by itself takes, after the newest effect on it.
+const TAKES_OVER: Duration = Duration::from_secs(2);
+
+/// How the stack that is aimed at takes effects on its parts: as the scenario says that it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Temper {
+    /// No fault is expected to be seen: it serves all the time.
+    Unmoved,
+    /// It is down for as long as an effect stands.
+    Falls,
+    /// It is down at first and recovers with the effect still on, which is what `until: recovered` waits for.
+    TakesOver,
+}
+
+impl Temper {
+    fn of(scenario: &Scenario) -> Temper {
+        let faults = &scenario.faults;
+        match faults.iter().any(|fault| fault.impact == Impact::Expected) {
+            false => Temper::Unmoved,
+            true if faults.iter().any(|fault| fault.until.as_ref().is_some_and(|until| until.recovered)) => {
+                Temper::TakesOver
+            }
+            true => Temper::Falls,
+        }
+    }
+
+    /// Whether it is down at a moment, by how many effects stood from when on.
+    fn is_down(self, history: &[(Offset, usize)], at: Offset) -> bool {
+        let stands = at_moment(history, at).is_some_and(|effects| *effects > 0);
+        match self {
+            Temper::Unmoved => false,
+            Temper::Falls => stands,
+            Temper::TakesOver => {
+                let known = history.iter().take_while(|(since, _)| *since <= at).count();
+                let before = |n: usize| n.checked_sub(1).map_or(0, |n| history[n].1);
+                let newest = (0..known).rev().find(|n| history[*n].1 > before(*n)).map(|n| history[n].0);
+                stands && newest.is_some_and(|since| at < since + TAKES_OVER)
+            }
+        }
+    }
 }
 
 /// What a drill must leave as it was.
@@ -100,6 +145,7 @@ impl State {
             effects: BTreeSet::new(),
             signalled: BTreeSet::new(),
             effects_history: Vec::new(),
+            temper: Temper::of(scenario),
             store: BTreeMap::new(),
             next_pid: 1000,
         };
@@ -135,10 +181,10 @@ impl State {
     }
 
     /// How the service at an address was at a moment. Addresses that no service of the drill owns belong to the stack
-    /// that it is aimed at, which is down while an effect stands on any part of it.
+    /// that it is aimed at, which behaves as the scenario expects it to (`Temper`).
     pub(super) fn serving(&self, address: &str, at: Offset) -> Serving {
         let Some(name) = self.addresses.get(address) else {
-            let hurt = at_moment(&self.effects_history, at).is_some_and(|effects| *effects > 0);
+            let hurt = self.temper.is_down(&self.effects_history, at);
             return if hurt { Serving::Down } else { Serving::Up };
         };
         let Some(service) = self.services.get(name) else { return Serving::Down };
@@ -199,14 +245,41 @@ pub(super) fn authority(url: &str) -> &str {
     rest.split(['/', '?']).next().unwrap_or(rest)
 }
 
-/// The delay that rules add to a request and its answer; `None` when nothing passes.
-pub(super) fn delay(rules: &[LinkRule]) -> Option<HumanDuration> {
-    let mut delay = Duration::ZERO;
-    for rule in rules {
+/// Bytes of a request, or of its answer.
+const MESSAGE: u64 = 1000;
+
+/// What rules make of a request and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bent {
+    /// They pass, so much later.
+    Late(Duration),
+    /// Nothing passes.
+    Held,
+    /// The connection is refused or broken.
+    Broken,
+}
+
+/// What rules make of a request and its answer. A rule for some of the connections is drawn as one that meets them all
+/// and leaves them as they are; so is a rule for some HTTP requests.
+pub(super) fn bent(rules: &[LinkRule]) -> Bent {
+    let mut late = Duration::ZERO;
+    for rule in rules.iter().filter(|rule| rule.scope().probability.0 >= 1.0) {
+        let ways = if rule.scope().direction == Ways::Both { 2 } else { 1 };
         match rule {
-            LinkRule::Latency { latency, .. } => delay += 2 * latency.get(),
-            LinkRule::Down {} | LinkRule::Timeout {} => return None,
+            LinkRule::Latency { latency, .. } => late += ways * latency.get(),
+            LinkRule::Bandwidth { rate, .. } => {
+                late += ways * Duration::from_nanos(MESSAGE * 1_000_000_000 / rate.0.max(1));
+            }
+            LinkRule::Slicer { average_size, delay, .. } => {
+                late += ways * delay.get() * u32::try_from(MESSAGE / average_size.0.max(1)).unwrap_or(u32::MAX);
+            }
+            LinkRule::PacketLoss { loss, retransmit, .. } => late += ways * retransmit.get().mul_f64(loss.0),
+            LinkRule::Http { rule, .. } => late += rule.delay.map_or(Duration::ZERO, HumanDuration::get),
+            LinkRule::SlowClose { .. } => {}
+            LinkRule::LimitData { bytes, .. } if bytes.0 >= MESSAGE => {}
+            LinkRule::Down { .. } | LinkRule::Reset { .. } | LinkRule::LimitData { .. } => return Bent::Broken,
+            LinkRule::Timeout { .. } => return Bent::Held,
         }
     }
-    Some(HumanDuration(delay))
+    Bent::Late(late)
 }

@@ -59,7 +59,7 @@ impl Sim {
     }
 
     /// Stores what a ledger wrote as JSON, under its id.
-    fn store(&self, body: &str) {
+    pub(super) fn store(&self, body: &str) {
         let Some(ledger) = &self.inner.scenario.ledger else { return };
         let Ok(value) = serde_json::from_str(body) else { return };
         if let Some(id) = named(&value, ledger.read.id_name()).or_else(|| numbered(&value)) {
@@ -68,7 +68,7 @@ impl Sim {
     }
 
     /// The stored entries: each one's fields, and its id under `name`.
-    fn rows(&self, name: &str) -> Vec<Value> {
+    pub(super) fn rows(&self, name: &str) -> Vec<Value> {
         let row = |(id, body): (&String, &String)| {
             let mut value = serde_json::from_str(body).unwrap_or_else(|_| json!({}));
             if let Some(fields) = value.as_object_mut() {

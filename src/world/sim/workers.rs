@@ -10,10 +10,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::clients::SERVICE_TIME;
-use super::state::{Serving, authority, delay};
+use super::state::{Bent, Serving, authority, bent};
 use super::{Driver, Sim};
 use crate::clock::Clock;
-use crate::model::{LinkRule, Offset};
+use crate::model::Offset;
 use crate::scenario::profile::{Executor, Profile, Stage};
 use crate::timeline::load_line::{
     Assignment, Hello, LoadModel, PROTOCOL, SLOT_MS, Slot, WINDOW_MS, WindowLine, WorkerEnd, WorkerLine, WorkerOrder,
@@ -216,10 +216,10 @@ impl SimWorker {
         if let Some(link) = link.filter(|_| !rules.is_empty()) {
             state.touch(&link, n);
         }
-        if rules.contains(&LinkRule::Down {}) || state.serving(&upstream, at) != Serving::Up {
-            return Met::Failure;
+        match (bent(&rules), state.serving(&upstream, at)) {
+            (Bent::Late(late), Serving::Up) => Met::Answer(late + SERVICE_TIME),
+            _ => Met::Failure,
         }
-        delay(&rules).map_or(Met::Failure, |d| Met::Answer(d.get() + SERVICE_TIME))
     }
 
     fn histogram(&mut self, latencies: &[(u64, u64)]) -> String {

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use super::{nanos, thread};
-use crate::clock::raw_now;
+use crate::clock::{raw_now, thread_cpu_time};
 use crate::model::Ratio;
 
 /// Busy and idle times alternate with this period: below what a scheduler's statistics average over.
@@ -19,11 +19,13 @@ pub(super) fn start(threads: u32, load: Ratio) -> Result<(), String> {
     (0..threads).try_for_each(|n| thread(&format!("cpu-{n}"), move || burn(busy)))
 }
 
+/// Busy is what the thread itself used, not what passed meanwhile: while others have the processor it is not.
 fn burn(busy: i64) {
     let period = nanos(PERIOD);
     let mut next = raw_now();
     loop {
-        while raw_now() < next + busy {
+        let used = thread_cpu_time();
+        while thread_cpu_time() < used + busy {
             (0..ROUNDS).fold(0u64, |n, i| black_box(n ^ i).rotate_left(5));
         }
         next += period;

@@ -1,9 +1,9 @@
 //! `simulacro stress-worker`: stress, in a process of its own.
 //!
 //! It exists so that stress cannot outlive those who asked for it. Its standard input is a lease: only its starter
-//! holds the other end, so end of file means that it is gone, and the worker ends. It ends as well after the time it
-//! was given, whatever becomes of starter and watchdog. Everything it does is tied to the process (processor time,
-//! memory, files without a name), so its end is the undo.
+//! holds the other end, so end of file means that it is gone, and the worker ends. It ends as well after the time it was
+//! given, whatever becomes of starter and watchdog. Everything it does is tied to the process (processor time, memory,
+//! files without a name), so its end is the undo.
 
 mod cpu;
 mod disk;

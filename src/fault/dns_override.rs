@@ -1,0 +1,21 @@
+//! `dns-override`: answers a target's questions for some names with other addresses.
+
+use super::{Fault, FaultContext, networks};
+use crate::safety::{Licence, Undo};
+use crate::scenario::fault::DnsOverride;
+use crate::world::network::NetworkEffect;
+use crate::world::{DriverError, World};
+
+impl Fault for DnsOverride {
+    async fn prepare(&self, world: &World, context: FaultContext<'_>) -> Result<Vec<Undo>, DriverError> {
+        networks::prepare(world, context, &self.target, &effect(self)).await
+    }
+
+    async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {
+        networks::inject(world, undo, &effect(self), licence).await
+    }
+}
+
+fn effect(fault: &DnsOverride) -> NetworkEffect {
+    NetworkEffect::Renamed(fault.names.clone())
+}

@@ -1,0 +1,21 @@
+//! `network-bandwidth`: limits what a target can send.
+
+use super::{Fault, FaultContext, networks};
+use crate::safety::{Licence, Undo};
+use crate::scenario::fault::NetworkBandwidth;
+use crate::world::network::{NetworkEffect, Shape};
+use crate::world::{DriverError, World};
+
+impl Fault for NetworkBandwidth {
+    async fn prepare(&self, world: &World, context: FaultContext<'_>) -> Result<Vec<Undo>, DriverError> {
+        networks::prepare(world, context, &self.target, &effect(self)).await
+    }
+
+    async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {
+        networks::inject(world, undo, &effect(self), licence).await
+    }
+}
+
+fn effect(fault: &NetworkBandwidth) -> NetworkEffect {
+    NetworkEffect::Shape { device: fault.device.clone(), how: Shape::Rate(fault.rate) }
+}

@@ -1,0 +1,24 @@
+//! `network-reorder`: lets a share of a target's packets overtake the others.
+
+use super::{Fault, FaultContext, networks};
+use crate::safety::{Licence, Undo};
+use crate::scenario::fault::NetworkReorder;
+use crate::world::network::{NetworkEffect, Shape};
+use crate::world::{DriverError, World};
+
+impl Fault for NetworkReorder {
+    async fn prepare(&self, world: &World, context: FaultContext<'_>) -> Result<Vec<Undo>, DriverError> {
+        networks::prepare(world, context, &self.target, &effect(self)).await
+    }
+
+    async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {
+        networks::inject(world, undo, &effect(self), licence).await
+    }
+}
+
+fn effect(fault: &NetworkReorder) -> NetworkEffect {
+    NetworkEffect::Shape {
+        device: fault.device.clone(),
+        how: Shape::Reorder { share: fault.share, latency: fault.latency },
+    }
+}
