@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::container_limit::{memory, restoring};
-use super::containers::{CALL, act_on, must_outlive_its_end, targeted, undo, worker_inside};
+use super::containers::{CALL, act_on, asking_the_peer, must_outlive_its_end, targeted, undo, worker_inside};
 use super::{Fault, FaultContext};
 use crate::model::{Size, Stress};
 use crate::safety::{ContainerEffect, ContainerUndo, Licence, Undo};
@@ -56,7 +56,7 @@ impl Fault for ContainerOom {
             };
             undos.push(undo(container, &view, LEASE, effect));
         }
-        Ok(undos)
+        Ok(asking_the_peer(context, &self.target, undos))
     }
 
     async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {
