@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::containers::{CALL, act_on_all, must_outlive_its_end, targeted, undo};
+use super::containers::{CALL, act_on_all, asking_the_peer, must_outlive_its_end, targeted, undo};
 use super::{Fault, FaultContext};
 use crate::safety::{ContainerEffect, Licence, Undo};
 use crate::scenario::fault::{ContainerKill, KillMode};
@@ -37,7 +37,7 @@ impl Fault for ContainerKill {
             };
             undos.push(undo(container, &view, flight, effect));
         }
-        Ok(undos)
+        Ok(asking_the_peer(context, &self.target, undos))
     }
 
     async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use super::container_limit::{memory, restoring};
-use super::containers::{CALL, act_on, must_outlive_its_end, targeted, undo, worker_inside};
+use super::containers::{CALL, act_on, asking_the_peer, must_outlive_its_end, targeted, undo, worker_inside};
 use super::{Fault, FaultContext};
 use crate::model::{Size, Stress};
 use crate::safety::{ContainerEffect, ContainerUndo, Licence, Undo};
-use crate::scenario::fault::ContainerOom;
+use crate::scenario::fault::{ContainerOom, LEAST_OOM};
 use crate::world::docker::{ContainerAct, ContainerView};
 use crate::world::{DriverError, World};
 
@@ -37,6 +37,13 @@ impl Fault for ContainerOom {
                     ))
                 })?,
             };
+            if size < LEAST_OOM {
+                return Err(DriverError::Refused(format!(
+                    "fault {}: {container} is limited to {size} of memory, and the worker that is to fill it needs \
+                     {LEAST_OOM}: give it that much for the time of the fault by `memory: {LEAST_OOM}`",
+                    context.name
+                )));
+            }
             let stress = Stress::Memory { size, floor: None, first_to_die: false };
             let worker = worker_inside(world, context, &container, stress).await?;
             let effect = ContainerEffect::Ended {
@@ -49,7 +56,7 @@ impl Fault for ContainerOom {
             };
             undos.push(undo(container, &view, LEASE, effect));
         }
-        Ok(undos)
+        Ok(asking_the_peer(context, &self.target, undos))
     }
 
     async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {

@@ -1,6 +1,6 @@
 //! `container-restart`: the engine stops a container and starts it again; undo makes sure that it did.
 
-use super::containers::{CALL, act_on_all, seconds, targeted, undo};
+use super::containers::{CALL, act_on_all, asking_the_peer, seconds, targeted, undo};
 use super::{Fault, FaultContext};
 use crate::model::HumanDuration;
 use crate::safety::{ContainerEffect, Licence, Undo};
@@ -23,7 +23,7 @@ impl Fault for ContainerRestart {
             };
             undos.push(undo(container, &view, self.grace.get() + CALL, effect));
         }
-        Ok(undos)
+        Ok(asking_the_peer(context, &self.target, undos))
     }
 
     async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {

@@ -1,6 +1,6 @@
 //! `container-stop`: stops a container; undo starts it.
 
-use super::containers::{CALL, act_on_all, must_outlive_its_end, seconds, targeted, undo};
+use super::containers::{CALL, act_on_all, asking_the_peer, must_outlive_its_end, seconds, targeted, undo};
 use super::{Fault, FaultContext};
 use crate::safety::{ContainerEffect, Licence, Undo};
 use crate::scenario::fault::ContainerStop;
@@ -16,7 +16,7 @@ impl Fault for ContainerStop {
             // The engine goes on with a stop that nobody waits for any more.
             undos.push(undo(container, &view, self.grace.get() + CALL, effect));
         }
-        Ok(undos)
+        Ok(asking_the_peer(context, &self.target, undos))
     }
 
     async fn inject(&self, world: &World, undo: &[Undo], licence: Licence<'_>) -> Result<(), DriverError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::FaultContext;
+use super::databases::failover_of;
 use crate::model::{ContainerId, HumanDuration, Name, Stress, StressJob};
 use crate::safety::{ContainerEffect, ContainerUndo, Licence, MachineUndo, Undo};
 use crate::scenario::target::Target;
@@ -75,7 +76,20 @@ pub(super) fn must_outlive_its_end(
 /// The record of one container.
 pub(super) fn undo(container: ContainerId, view: &ContainerView, flight: Duration, effect: ContainerEffect) -> Undo {
     let engine_id = view.engine_id.clone();
-    Undo::Container(ContainerUndo { container, engine_id, flight: HumanDuration(flight), effect })
+    Undo::Container(ContainerUndo { container, engine_id, flight: HumanDuration(flight), effect, failover: None })
+}
+
+/// The records, with whoever may take over from what they would start again.
+pub(super) fn asking_the_peer(context: FaultContext<'_>, target: &Name, mut undos: Vec<Undo>) -> Vec<Undo> {
+    let failover = failover_of(context.scenario, target);
+    for undo in &mut undos {
+        if let Undo::Container(undo) = undo
+            && undo.ended().is_some()
+        {
+            undo.failover.clone_from(&failover);
+        }
+    }
+    undos
 }
 
 /// Acts on the container of one record.

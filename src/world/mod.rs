@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::model::{Member, Readiness};
-use crate::safety::{Failover, Reverted, Standing, Undo};
+use crate::safety::{ContainerUndo, Failover, Reverted, Standing, Undo};
 use crate::scenario::Target;
 use crate::scenario::target::{AfterFailover, PostgresTarget, RedisTarget};
 
@@ -89,15 +89,31 @@ impl World {
             Undo::Link(undo) => self.links.revert(undo).await,
             Undo::Command(undo) => self.commands.revert(undo).await,
             Undo::Machine(undo) => self.machine.revert(undo).await,
-            Undo::Container(undo) => {
-                if let Some(worker) = undo.worker() {
-                    self.machine.revert(worker).await?;
-                }
-                self.containers.revert(undo).await
-            }
+            Undo::Container(undo) => self.revert_container(undo).await,
             Undo::Network(undo) => self.networks.revert(undo).await,
             Undo::Database(undo) => self.databases.revert(undo).await,
         }
+    }
+
+    /// Ends the worker inside first; and starts nothing whose peer has taken over.
+    async fn revert_container(&self, undo: &ContainerUndo) -> Result<Reverted, DriverError> {
+        if let Some(worker) = undo.worker() {
+            self.machine.revert(worker).await?;
+        }
+        if let (Some(failover), Some(ended)) = (&undo.failover, undo.ended())
+            && self.containers.standing(undo).await? != Standing::Gone
+        {
+            let runs = match self.containers.view(&undo.container).await {
+                Ok(view) => view.life == docker::Life::Running && view.started != ended,
+                // Removed: the driver's own answer says so.
+                Err(DriverError::NotFound(_)) => true,
+                Err(e) => return Err(e),
+            };
+            if !runs && self.may_start(failover).await? == Start::LeaveDown {
+                return Ok(Reverted::TargetGone);
+            }
+        }
+        self.containers.revert(undo).await
     }
 
     /// Whether an undo may start what a fault stopped: never beside a peer that was promoted meanwhile.

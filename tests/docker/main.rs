@@ -7,6 +7,8 @@
 mod common;
 mod faults;
 mod find;
+mod inside;
+mod kills;
 mod stage;
 mod strangers;
 mod support;

@@ -11,6 +11,7 @@ use simulacro::safety::{Header, Journal, Memory, Place, Reverted, Standing, Undo
 use simulacro::scenario::Scenario;
 use simulacro::scenario::source::load;
 use simulacro::world::docker::HostContainers;
+use simulacro::world::machine::HostMachine;
 use simulacro::world::sim::Sim;
 use simulacro::world::{DriverError, World};
 
@@ -31,6 +32,7 @@ impl Stage {
         let (scenario, _) = load::<Scenario>(Path::new("stage.yaml"), &yaml, &[]).unwrap_or_else(|p| panic!("{p}"));
         let mut world = Sim::new(&scenario).world(Clock::start());
         world.containers = Arc::new(HostContainers::new());
+        world.machine = Arc::new(HostMachine::new(crate::common::BINARY.into(), world.services.clone()));
         let header = Header {
             run: RunId("stage".into()),
             place: Place::here(),

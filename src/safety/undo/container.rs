@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Home, MachineUndo};
+use super::{Failover, Family, Home, MachineUndo};
 use crate::model::{ContainerId, ContainerLimits, Endpoint, HumanDuration, ProcessId};
 
 /// Time of one call to an engine: of a request that its caller did not survive, too.
@@ -23,6 +23,9 @@ pub struct ContainerUndo {
     pub flight: HumanDuration,
     /// What was done.
     pub effect: ContainerEffect,
+    /// Who may have taken over meanwhile: it is asked before this container is started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<Failover>,
 }
 
 /// What was done to a container, and so what takes it back.
@@ -75,6 +78,14 @@ pub enum ContainerEffect {
 }
 
 impl ContainerUndo {
+    /// When the incarnation that was ended had started; none where nothing was ended.
+    pub fn ended(&self) -> Option<&str> {
+        match &self.effect {
+            ContainerEffect::Down { started } | ContainerEffect::Ended { started, .. } => Some(started),
+            _ => None,
+        }
+    }
+
     /// The worker that has to be ended before anything else is taken back.
     pub fn worker(&self) -> Option<&MachineUndo> {
         match &self.effect {
@@ -157,7 +168,7 @@ mod tests {
             name: "db".into(),
             engine: "unix:///var/run/docker.sock".into(),
         };
-        ContainerUndo { container, engine_id: "E".into(), flight: HumanDuration::from_secs(5), effect }
+        ContainerUndo { container, engine_id: "E".into(), flight: HumanDuration::from_secs(5), effect, failover: None }
     }
 
     #[test]

@@ -7,6 +7,9 @@ use super::container_kill::{heal_within, patience_problem};
 use super::{FieldProblem, Kind, Use};
 use crate::model::{HumanDuration, Name, Size};
 
+/// Below this the worker's own program counts for more than all that the limit allows, and the kernel ends the worker.
+pub const LEAST: Size = Size::from_mib(64);
+
 /// Lets a container run out of memory: the kernel ends its first process. One act; its restart policy starts it again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,11 +33,11 @@ impl Kind for ContainerOom {
     }
 
     fn problems(&self) -> Vec<FieldProblem> {
-        let small = self.memory.filter(|memory| *memory < Size::from_mib(6));
+        let small = self.memory.filter(|memory| *memory < LEAST);
         let small = small.map(|memory| FieldProblem {
             field: "memory",
-            message: format!("{memory} is less than engines take"),
-            hint: "give at least 6MiB".into(),
+            message: format!("{memory} is too little for the worker that is to fill it"),
+            hint: format!("give at least {LEAST}"),
         });
         small.into_iter().chain(patience_problem(self.heal_within)).collect()
     }

@@ -65,7 +65,7 @@ pub use container_disconnect::{AddressAfter, ContainerDisconnect};
 pub use container_disk_fill::ContainerDiskFill;
 pub use container_kill::{ContainerKill, KillMode};
 pub use container_limit::ContainerLimit;
-pub use container_oom::ContainerOom;
+pub use container_oom::{ContainerOom, LEAST as LEAST_OOM};
 pub use container_pause::ContainerPause;
 pub use container_restart::ContainerRestart;
 pub use container_stop::ContainerStop;

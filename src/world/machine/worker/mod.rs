@@ -91,6 +91,9 @@ fn begin(tag: &str, job: StressJob, trouble: &Trouble) -> Result<Option<OwnedFd>
     let host = job.inside.map(inside::join).transpose()?;
     match job.stress {
         Stress::Cpu { threads, load } => cpu::start(threads, load),
+        Stress::Memory { size, floor, first_to_die: false } => {
+            memory::start_unowned(size, floor.unwrap_or_default(), meminfo, trouble)
+        }
         Stress::Memory { size, floor, .. } => memory::start(size, floor.unwrap_or_default(), meminfo, trouble),
         Stress::Io { directory, rate, threads, file } => {
             io::start(&directory, rate, threads, file, &name_of(tag), trouble)
