@@ -70,7 +70,8 @@ impl Window {
         self.pieces.push_back(Piece { chunk, load });
     }
 
-    /// What is to be done with the head under these rules, which may cut it first. `now` is asked only when time matters.
+    /// What is to be done with the head under these rules, which may cut it first. `now` is asked only when time
+    /// matters.
     pub fn due(&mut self, rules: &RuleSet, lives: &mut Lives, now: impl FnOnce() -> Offset) -> Due<'_> {
         if rules.is_empty() {
             return self.pieces.front().map_or(Due::Nothing, |head| Due::Now(&head.load));
