@@ -1,5 +1,4 @@
-//! Timeout: a black hole. What enters stays there until the rule goes; with a time limit, the connection is closed
-//! then.
+//! Timeout: a black hole. What enters stays there until the rule goes; with a limit, the connection is closed then.
 
 use std::time::Duration;
 

@@ -21,6 +21,10 @@ pub struct LinkUndo {
 impl Family for LinkUndo {
     fn by_hand(&self) -> String {
         let LinkUndo { control, link, rule } = self;
+        if control.starts_with("http") {
+            let order = format!(r#"{{"remove":{{"link":"{link}","id":"{}"}}}}"#, rule.0);
+            return format!("curl -d '{order}' {control}/simulacro/v1/orders");
+        }
         format!("remove rule {} from link {link} of the proxy at {control}, or end that proxy", rule.0)
     }
 
