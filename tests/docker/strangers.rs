@@ -70,7 +70,7 @@ async fn a_container_that_was_replaced_is_gone_and_its_successor_is_not_touched(
 async fn a_container_missing_at_another_engine_proves_nothing() {
     let container = Container::start("elsewhere", &[]);
     let stage = Stage::at(&container, "for: 1s, container-pause: { target: box }");
-    let mut undo = stage.hurt().await;
+    let undo = stage.hurt().await;
     let simulacro::safety::Undo::Container(mut record) = undo[0].clone() else { panic!("{undo:?}") };
     record.engine_id = "ANOTHER".into();
     record.container.id = "0".repeat(64);
@@ -78,7 +78,6 @@ async fn a_container_missing_at_another_engine_proves_nothing() {
     let told = stage.heal(&strange).await[0].clone().expect_err("not proof").to_string();
     assert!(told.contains("another engine answers"), "{told}");
     assert_eq!(stage.heal(&undo).await, [Ok(Reverted::Restored)]);
-    undo.clear();
 }
 
 #[tokio::test]
