@@ -86,7 +86,7 @@ fn fields(schema: &Value) -> Vec<Field> {
     let mut fields: Vec<Field> = properties
         .iter()
         .map(|(name, property)| {
-            let kind = type_of(schema, property);
+            let kind = type_of(property);
             let default = (!required.contains(&name.as_str())).then(|| match &property["default"] {
                 Value::Null => "none".to_owned(),
                 Value::String(text) => text.clone(),
@@ -100,7 +100,7 @@ fn fields(schema: &Value) -> Vec<Field> {
 }
 
 /// A type in a word.
-fn type_of(root: &Value, property: &Value) -> String {
+fn type_of(property: &Value) -> String {
     if let Some(name) = property["$ref"].as_str().and_then(|r| r.rsplit('/').next()) {
         return name.to_lowercase();
     }
@@ -111,7 +111,7 @@ fn type_of(root: &Value, property: &Value) -> String {
         Some("boolean") => "true or false".into(),
         Some("string") => "text".into(),
         _ => match property["anyOf"].as_array().and_then(|any| any.first()) {
-            Some(first) => type_of(root, first),
+            Some(first) => type_of(first),
             None => "value".into(),
         },
     }

@@ -18,7 +18,7 @@ pub(super) enum Backend {
     #[cfg(feature = "databases")]
     Postgres {
         database: Arc<super::postgres::Database>,
-        cache: Option<super::cache::Cache>,
+        cache: Option<Box<super::cache::Cache>>,
     },
 }
 
@@ -128,7 +128,7 @@ impl Backend {
                 orders: database.count().await.ok(),
                 commits: database.commits(),
                 pool: Some(database.figures()),
-                cache: cache.as_ref().map(super::cache::Cache::figures),
+                cache: cache.as_deref().map(super::cache::Cache::figures),
             }),
         }
     }

@@ -191,7 +191,7 @@ fn open_database(options: &Options) -> Result<(Backend, String), StoreError> {
     // The task ends by itself once the tables are there; with the process at the latest.
     let (database, _preparing) = postgres::Database::open(url, limits)?;
     let name = if cache.is_some() { "PostgreSQL and Redis" } else { "PostgreSQL" };
-    Ok((Backend::Postgres { database, cache }, name.into()))
+    Ok((Backend::Postgres { database, cache: cache.map(Box::new) }, name.into()))
 }
 
 #[cfg(not(feature = "databases"))]

@@ -91,7 +91,7 @@ async fn exhausted_connections_turn_users_away_and_superusers_get_in() {
     let drill = Drill::new(&target(&server), "for: 1m, postgres-exhaust-connections: { target: pg }");
     let undo = drill.inject().await.unwrap();
     assert!(drill.touched(&undo).await >= 10, "{:?}", drill.world.standing(&undo).await);
-    let refused = connect(&app).await.err().expect("no connection is left");
+    let refused = connect(&app).await.map(drop).expect_err("no connection is left");
     assert_eq!(refused.code(), Some(&SqlState::TOO_MANY_CONNECTIONS));
     server.client().await.batch_execute("SELECT 1").await.unwrap();
     // A connection that a client gives back is taken, too.

@@ -37,7 +37,11 @@ async fn containers_are_found_by_name_label_and_compose_service() {
         ..ContainerSelector::default()
     };
     let names = |found: Vec<simulacro::model::ContainerId>| found.into_iter().map(|c| c.name).collect::<Vec<_>>();
-    assert_eq!(names(driver.resolve(&service(Some("db"))).await.unwrap()), [one.name.clone()], "no one-off is meant");
+    assert_eq!(
+        names(driver.resolve(&service(Some("db"))).await.unwrap()),
+        std::slice::from_ref(&one.name),
+        "no one-off is meant"
+    );
     let mut whole = vec![one.name.clone(), two.name.clone(), run.name.clone()];
     whole.sort();
     assert_eq!(names(driver.resolve(&service(None)).await.unwrap()), whole);

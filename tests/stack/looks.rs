@@ -39,7 +39,7 @@ pub fn asynchronous_loss_is_the_truth(stack: &Stack, drill: &Drill) {
     let (acked, lost) = (acknowledged(drill), lost_by_sql(stack, drill));
     let oldest = lost.iter().map(|id| acked[id]).min().expect("asynchronous replication lost nothing");
     let kill = drill.result.faults.iter().find(|fault| fault.name.as_str() == "kill").expect("the kill");
-    let age = kill.t_act.expect("an act").0 as i64 - oldest;
+    let age = kill.t_act.expect("an act").0 - oldest;
     let found = ledger.rpa.values().next().expect("an RPA").value.0;
     println!("  {} of {} acknowledged orders lost, RPA {found} ns, by SQL {age} ns", lost.len(), acked.len());
     assert_eq!((ledger.acked, ledger.lost), (acked.len() as u64, Some(lost.len() as u64)), "{ledger:?}");

@@ -124,7 +124,7 @@ impl Stack {
             let page = get(&figures)?;
             for (backend, servers) in [("orders", 2), ("postgres", 1)] {
                 let line = format!("haproxy_backend_active_servers{{proxy=\"{backend}\"}} {servers}\n");
-                let _ = page.contains(&line).then_some(()).ok_or(format!("not `{}`", line.trim()))?;
+                page.contains(&line).then_some(()).ok_or(format!("not `{}`", line.trim()))?;
             }
             let following = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
             let followers = ["postgres-primary", "postgres-replica"].map(|server| self.sql(server, following));
