@@ -200,7 +200,12 @@ mod reading {
         #[test]
         fn a_container_that_is_about_to_be_restarted_does_not_count_as_running() {
             let state = |state: serde_json::Value| told(serde_json::json!({ "State": state })).life;
-            let json = |status: &str, restarting: bool, pid: i64| serde_json::json!({ "Status": status, "Running": true, "Restarting": restarting, "Pid": pid });
+            let json = |status: &str, restarting: bool, pid: i64| {
+                serde_json::from_value::<serde_json::Value>(serde_json::json!({
+                    "Status": status, "Running": true, "Restarting": restarting, "Pid": pid
+                }))
+                .expect("JSON")
+            };
             assert_eq!(state(json("restarting", true, 0)), Life::Restarting);
             assert_eq!(state(json("running", false, 7)), Life::Running);
             assert_eq!(state(json("running", false, 0)), Life::Down);

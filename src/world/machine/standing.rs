@@ -52,14 +52,14 @@ fn busy_threads(pid: i32) -> u64 {
     others.filter(|task| used(task).is_some_and(|ticks| ticks > 0)).count() as u64
 }
 
-/// Memory in use, swapped out or not (proc(5), `status`).
+/// Memory of its own, swapped out or not (proc(5), `status`): not the pages of its program, which it did not take.
 fn resident(pid: i32) -> Size {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let field = |name: &str| -> u64 {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|rest| rest.split_ascii_whitespace().next()?.parse().ok()).unwrap_or(0)
     };
-    Size((field("VmRSS:") + field("VmSwap:")) << 10)
+    Size((field("RssAnon:") + field("VmSwap:")) << 10)
 }
 
 /// 1 once something was passed on to write (proc(5), `io`).
