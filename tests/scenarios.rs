@@ -79,8 +79,8 @@ fn scenarios_are_named_after_their_files_and_begin_with_their_schema() {
     }
 }
 
-/// They may run one after the other, and one that was left running must not disturb the next. Those that are aimed at the
-/// practice stack share its addresses, and start nothing of their own.
+/// They may run one after the other, and one that was left running must not disturb the next. Those that are aimed at
+/// the practice stack share its addresses, and start nothing of their own.
 #[test]
 fn scenarios_share_no_address() {
     let mut taken: BTreeSet<(String, String)> = BTreeSet::new();

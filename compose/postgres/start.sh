@@ -57,7 +57,7 @@ chmod 700 /data
 peer=$(peer_takes_writes)
 if [ -d "$data" ] && [ ! -e "$data/standby.signal" ]; then
     # This one took writes when it ended. A peer that cannot be reached may have been promoted since: it gets a while.
-    for _ in 1 2 3 4 5; do
+    for _ in 1 2 3 4 5 6 7 8; do
         [ -z "$peer" ] || break
         say "asking $PEER, which does not answer"
         sleep 1

@@ -55,8 +55,8 @@ pub fn synchronous_loss_is_none(stack: &Stack, drill: &Drill) {
     nothing_lost(drill);
 }
 
-/// What the drill's journal says was acknowledged: ids, and when. Read as it is written, without the code that the drill
-/// itself judges by.
+/// What the drill's journal says was acknowledged: ids, and when. Read as it is written, without the code that the
+/// drill itself judges by.
 fn acknowledged(drill: &Drill) -> BTreeMap<String, i64> {
     let journal = std::fs::read_to_string(drill.folder.join("ledger.jsonl")).unwrap();
     let lines: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -1,5 +1,5 @@
-//! The scenarios of the practice stack, run for real against it, one after the other: `docker-compose.yml` on images that
-//! `scripts/images` builds. `SIMULACRO_STACK_ONLY=name,name` runs only these.
+//! The scenarios of the practice stack, run for real against it, one after the other: `docker-compose.yml` on images
+//! that `scripts/images` builds. `SIMULACRO_STACK_ONLY=name,name` runs only these.
 
 #[path = "../common/mod.rs"]
 mod common;

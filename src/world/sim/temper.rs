@@ -1,4 +1,4 @@
-//! How the stack that a drill is aimed at takes it: nothing of it is drawn, so it does what the scenario says that it does.
+//! How the stack that a drill is aimed at takes it: nothing of it is drawn, so it does what the scenario says it does.
 
 use std::time::Duration;
 
