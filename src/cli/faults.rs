@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_page_names_the_keys_and_their_defaults() {
         let page = shown(Some("proxy-latency"));
-        assert!(page.contains("latency  Delay of each chunk, in each direction. Required. (duration)"), "{page}");
+        assert!(page.contains("Delay of each chunk, in each direction. Required. (duration)"), "{page}");
         assert!(page.contains("Default: 0s."), "{page}");
         let unknown = faults(Some("proxy-latancy"), &mut Vec::new()).unwrap_err().to_string();
         assert_eq!(unknown, "there is no fault `proxy-latancy`: did you mean `proxy-latency`?");

@@ -1,6 +1,7 @@
 //! Containers, simulated: every selector means one of its own. It runs, heals by its restart policy a second after a
 //! crash, and is in one network.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use super::Driver;
 use crate::model::{ContainerId, ContainerLimits, Endpoint, Member, ProcessId, Readiness};
 use crate::safety::{ContainerEffect, ContainerUndo, Licence, Reverted, Standing, Undo};
+use crate::scenario::fault::FaultSpec;
 use crate::scenario::target::ContainerSelector;
 use crate::world::docker::{ContainerAct, ContainerOrder, ContainerView, EngineView, Life};
 use crate::world::{Containers, DriverError};
@@ -55,8 +57,18 @@ impl Containers for Driver {
     }
 
     async fn view(&self, container: &ContainerId) -> Result<ContainerView, DriverError> {
-        let network = Endpoint {
-            network: "front".into(),
+        // It is in the networks that faults would take it out of, and else in one.
+        let faults = self.sim.inner.scenario.faults.iter();
+        let asked = faults.filter_map(|fault| match &fault.spec {
+            FaultSpec::ContainerDisconnect(spec) => spec.network.clone(),
+            _ => None,
+        });
+        let mut networks: BTreeSet<String> = asked.collect();
+        if networks.is_empty() {
+            networks.insert("front".into());
+        }
+        let endpoint = |network: String| Endpoint {
+            network,
             network_id: "net".into(),
             aliases: vec![container.name.clone()],
             address: "10.0.0.2".into(),
@@ -76,7 +88,7 @@ impl Containers for Driver {
             policy: Some("always".into()),
             limits,
             cpu_period: 100_000,
-            networks: vec![network],
+            networks: networks.into_iter().map(endpoint).collect(),
             shares_network: None,
             loose_ports: false,
             engine_id: "simulated".into(),
