@@ -166,8 +166,9 @@ async fn each_end_of_a_write_to_postgres_has_its_fate() {
     let nowhere = world.databases.write(nowhere, Duration::from_secs(5)).await;
     assert!(matches!(&nowhere, WriteOutcome::Refused(why) if why.contains("42P01")), "{nowhere:?}");
     drop(server);
+    // On a session that the server ended in the meantime, whether it read the message before or not.
     let down = write(5, 1_000).await;
-    assert!(matches!(&down, WriteOutcome::Failed(_)), "{down:?}");
+    assert!(matches!(&down, WriteOutcome::Failed(_) | WriteOutcome::Unknown(_)), "{down:?}");
     let down = write(6, 1_000).await;
     assert!(matches!(&down, WriteOutcome::Failed(failure) if !failure.sent), "{down:?}");
 }

@@ -61,7 +61,8 @@ async fn stress_counts_against_the_container_and_ends_with_it() {
     let undo = stage.hurt().await;
     let used: u64 =
         kernel(&container, "memory", "memory.usage_in_bytes", "memory.current").parse().expect("a number of bytes");
-    assert!(used > 60 << 20, "{used}");
+    // It counts as in force a little before all of it is taken.
+    assert!(used > 50 << 20, "{used}");
     // A worker that stayed behind in its control groups would keep the engine from starting it again.
     docker(&["restart", "-t", "0", &container.name]);
     for record in &undo {
