@@ -233,7 +233,7 @@ fn standing_of(line: &str) -> String {
     let (pid, networks) = rest.split_once(' ').expect("networks");
     // An engine cannot take a limit of processors back; as many as the machine has limit nothing.
     let all = std::thread::available_parallelism().unwrap().get() as u64 * 1_000_000_000;
-    let before = before.replace(&format!(" cpus={all} "), " cpus=0 ");
+    let before = before.replace(&format!(" cpus={all} "), " cpus=0 ").replace(" quota=-1 ", " quota=0 ");
     let look = "iptables -S; iptables -t mangle -S; tc qdisc show | grep -v -e noqueue -e 'qdisc pfifo_fast'";
     let rules = Command::new("nsenter").args(["-t", pid, "-n", "sh", "-c", look]).output().unwrap();
     format!("{before} {networks} {}", String::from_utf8_lossy(&rules.stdout).replace('\n', "; "))
