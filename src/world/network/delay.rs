@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// What the queue does.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "nfqueue"), allow(dead_code, reason = "without it a queue is refused"))]
 pub(super) struct Queueing {
     /// The number of the queue.
     pub(super) number: u16,

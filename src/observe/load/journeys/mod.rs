@@ -6,6 +6,7 @@
 //! ports and reports are off. It has one attack a process and cannot be stopped from outside: a flag keeps users from
 //! starting requests, and its runtime is ended with it.
 
+#[cfg_attr(not(feature = "goose"), allow(dead_code, reason = "users are driven by goose only"))]
 mod crew;
 #[cfg(feature = "goose")]
 mod on_goose;

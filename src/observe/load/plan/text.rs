@@ -87,6 +87,7 @@ impl Turn {
         Turn { seq: n, user: sender, iteration: n, row: n, chance: n }
     }
 
+    #[cfg_attr(not(feature = "goose"), allow(dead_code, reason = "users are driven by goose only"))]
     /// A step of a user's: `seq` is unique among the stream's requests, `iteration` counts the user's own passes,
     /// `pass` those of all users and is the number of the row that the pass has. Chances follow from user and
     /// iteration, so that a user does the same things whatever the others do.
