@@ -345,9 +345,9 @@ impl Timeline {
         self.phases.iter().find(|p| p.phase == phase).copied()
     }
 
-    /// When the first fault acted.
+    /// When the first fault acted, of those that were seen in effect.
     pub fn first_act(&self) -> Option<Offset> {
-        self.faults.iter().filter_map(|fault| fault.act).min()
+        self.faults.iter().filter_map(|fault| fault.inject.and(fault.act)).min()
     }
 
     /// A fault by name.

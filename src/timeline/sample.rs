@@ -68,12 +68,13 @@ impl Sample {
     }
 
     /// The same of a span before any fault. A request that was under way at its end and failed after a fault had acted
-    /// is the fault's failure, not the span's: it was censored, and is left out.
+    /// is the fault's failure, not the span's: it was censored, and is left out; but not one that had waited for longer
+    /// than any good answer of the span took, which would hide a system that hung before the fault.
     pub fn of_calm(load: &LoadTrack, range: &SpanRange, request: Option<u16>, acted: Offset, now: Offset) -> Sample {
         let sums = load.so_far(range, request);
         let mut sample = Sample::default();
         sample.add_sums(&sums, load.length(range, now));
-        sample.struck = load.failed_after(range, &sums, acted).min(sample.bad);
+        sample.struck = load.failed_by(range, &sums, acted).min(sample.bad);
         sample.bad -= sample.struck;
         sample
     }

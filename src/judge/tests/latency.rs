@@ -152,6 +152,9 @@ fn what_a_fault_fails_of_the_requests_under_way_is_no_failure_of_the_baseline() 
     assert!(why.ends_with("10 requests under way at its end failed after a fault had acted: not counted"), "{why}");
     assert_eq!(level("baseline", "error_rate: '< 1%'", &cut(0)).0, Breach, "it failed before the fault acted");
     assert_eq!(level("total", "error_rate: '<= 0%'", &cut(1)).0, Breach, "the whole run counts it");
+    // It hung half a second before the fault acted, when good answers took 2 ms: that was not the fault.
+    let hung = loaded(|t| if t == 1_500 { Fare { failed_later: 8, ..REFUSED } } else { FINE });
+    assert_eq!(level("baseline", "error_rate: '< 1%'", &hung).0, Breach, "it hung before the fault acted");
     // After the fault nothing is left out: what fails then has a system to blame.
     let after = loaded(|t| if t == 14_400 { Fare { failed_later: 3, ..REFUSED } } else { FINE });
     assert_eq!(

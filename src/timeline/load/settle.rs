@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::sums::Piece;
 use super::{GRACE, IN_SECOND, LoadTrack, Span, SpanRange, Sums, WINDOW, start_of};
-use crate::model::Offset;
+use crate::model::{Delta, Offset};
 use crate::timeline::latency::{Hist, Sparse};
 
 /// How long windows are kept by request name after they were put away, where anything asks for that.
@@ -156,11 +156,15 @@ impl LoadTrack {
         sums.censored(end)
     }
 
-    /// Failures among the requests of a span that came at `at` or later, after its end. `sums`: of all names, or of
-    /// one.
-    pub fn failed_after(&self, range: &SpanRange, sums: &Sums, at: Offset) -> u64 {
+    /// Failures among the requests of a span that a fault which acted at `act`, at its end or later, may have caused:
+    /// they came after it, and the requests had not been under way for longer then than the slowest good answer of the
+    /// span took. One that waited longer had failed already. `sums`: of all names, or of one.
+    pub fn failed_by(&self, range: &SpanRange, sums: &Sums, act: Offset) -> u64 {
         let Some(end) = range.end_window() else { return 0 };
-        sums.failed_from(end.max(at.nanos().max(0).unsigned_abs() / WINDOW.nanos().unsigned_abs()))
+        let window = |at: Offset| at.nanos().max(0).unsigned_abs() / WINDOW.nanos().unsigned_abs();
+        let Some(slowest) = sums.ok.max() else { return 0 };
+        let begun = act - Delta(i64::try_from(slowest).unwrap_or(i64::MAX).saturating_mul(1_000));
+        sums.failed_from(end.max(window(act)), window(begun))
     }
 
     /// Latencies of successes in [`from`, `to`): of the whole seconds inside, and of windows not yet put away.

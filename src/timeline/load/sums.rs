@@ -29,8 +29,8 @@ pub struct Sums {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Later {
     ended: BTreeMap<u64, u64>,
-    /// Those of them that failed.
-    failed: BTreeMap<u64, u64>,
+    /// Those of them that failed, by that window and the one they were meant to start in.
+    failed: BTreeMap<(u64, u64), u64>,
     /// One after the last window with a request.
     through: u64,
     /// A worker did not say when requests ended.
@@ -43,13 +43,13 @@ impl Later {
         self.untold |= other.untold;
         self.through = self.through.max(other.through);
         other.ended.iter().for_each(|(window, n)| *self.ended.entry(*window).or_default() += n);
-        other.failed.iter().for_each(|(window, n)| *self.failed.entry(*window).or_default() += n);
+        other.failed.iter().for_each(|(windows, n)| *self.failed.entry(*windows).or_default() += n);
         self.ended = self.ended.split_off(&self.through);
-        self.failed = self.failed.split_off(&self.through);
+        self.failed = self.failed.split_off(&(self.through, 0));
     }
 
     fn heap(&self) -> usize {
-        (self.ended.len() + self.failed.len()) * 2 * size_of::<u64>()
+        (self.ended.len() * 2 + self.failed.len() * 3) * size_of::<u64>()
     }
 }
 
@@ -83,9 +83,10 @@ impl Sums {
         (!self.later.untold).then_some(ended + self.counts.pending)
     }
 
-    /// Failures among them that came in window `from` or later, at the end of the span or after it.
-    pub fn failed_from(&self, from: u64) -> u64 {
-        self.later.failed.range(from..).map(|(_, n)| n).sum()
+    /// Failures among them that came in window `from` or later, at the end of the span or after it, of requests that
+    /// were meant to start in window `begun` or later.
+    pub(super) fn failed_from(&self, from: u64, begun: u64) -> u64 {
+        self.later.failed.range((from, 0)..).filter(|((_, start), _)| *start >= begun).map(|(_, n)| n).sum()
     }
 
     pub(super) fn heap(&self) -> usize {
@@ -166,7 +167,8 @@ impl Piece {
             *self.later.ended.entry(line.window.saturating_add(u64::from(*windows))).or_default() += u64::from(*n);
         }
         for (windows, n) in &line.later_failed {
-            *self.later.failed.entry(line.window.saturating_add(u64::from(*windows))).or_default() += u64::from(*n);
+            let ended = line.window.saturating_add(u64::from(*windows));
+            *self.later.failed.entry((ended, line.window)).or_default() += u64::from(*n);
         }
         self.reach(line);
     }
