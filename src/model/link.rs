@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DataRate, DataSize, HttpRule, HumanDuration, Name, Ratio};
+use super::{DataRate, HttpRule, HumanDuration, Name, Ratio, Size};
 
 /// The id of one rule on one link: unique in a run, so that removing it can never take another's rule away.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -97,10 +97,10 @@ pub enum LinkRule {
     /// Chunks are cut into pieces, with a pause after each.
     Slicer {
         /// Average length of a piece.
-        average_size: DataSize,
+        average_size: Size,
         /// Largest deviation from it.
         #[serde(default)]
-        size_variation: DataSize,
+        size_variation: Size,
         /// The pause.
         #[serde(default)]
         delay: HumanDuration,
@@ -111,7 +111,7 @@ pub enum LinkRule {
     /// Connections are closed once so many bytes passed.
     LimitData {
         /// How many.
-        bytes: DataSize,
+        bytes: Size,
         /// What it covers.
         #[serde(default)]
         scope: Scope,

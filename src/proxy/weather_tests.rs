@@ -2,7 +2,7 @@
 
 use super::tests::{Bench, exchange, rest, within};
 use super::*;
-use crate::model::{DataRate, DataSize, HumanDuration, Ratio, Scope, Ways};
+use crate::model::{DataRate, HumanDuration, Ratio, Scope, Size, Ways};
 use std::io::ErrorKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -96,8 +96,8 @@ async fn a_slicer_cuts_and_keeps_every_byte() {
     let bench = Bench::new().await;
     let (mut client, mut served) = bench.pair().await;
     let rule = LinkRule::Slicer {
-        average_size: DataSize(100),
-        size_variation: DataSize(30),
+        average_size: Size(100),
+        size_variation: Size(30),
         delay: HumanDuration(Duration::from_micros(100)),
         scope: Scope::default(),
     };
@@ -117,7 +117,7 @@ async fn a_slicer_cuts_and_keeps_every_byte() {
 async fn exactly_the_limit_passes_and_then_the_connection_is_closed() {
     let bench = Bench::new().await;
     let (mut client, mut served) = bench.pair().await;
-    bench.set("limit", LinkRule::LimitData { bytes: DataSize(1000), scope: towards(Ways::Down) }).await;
+    bench.set("limit", LinkRule::LimitData { bytes: Size(1000), scope: towards(Ways::Down) }).await;
     served.write_all(&[7; 5000]).await.expect("written");
     let (bytes, end) = rest(&mut client).await;
     assert_eq!((bytes.len(), end), (1000, None));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{DataRate, DataSize, HumanDuration, LinkRule, Ratio, RuleId, Scope};
+use crate::model::{DataRate, HumanDuration, LinkRule, Ratio, RuleId, Scope, Size};
 use crate::proxy::rules::{ActiveRule, Direction, lot};
 
 #[derive(Debug, Clone)]
@@ -30,12 +30,12 @@ fn rule() -> impl Strategy<Value = LinkRule> {
             scope: Scope::default(),
         }),
         (0u64..20, 0u64..30, 0u64..5).prop_map(|(size, variation, delay)| LinkRule::Slicer {
-            average_size: DataSize(size),
-            size_variation: DataSize(variation),
+            average_size: Size(size),
+            size_variation: Size(variation),
             delay: HumanDuration::from_millis(delay),
             scope: Scope::default(),
         }),
-        (0u64..100).prop_map(|bytes| LinkRule::LimitData { bytes: DataSize(bytes), scope: Scope::default() }),
+        (0u64..100).prop_map(|bytes| LinkRule::LimitData { bytes: Size(bytes), scope: Scope::default() }),
         (0.0f64..1.0).prop_map(|loss| LinkRule::PacketLoss {
             loss: Ratio(loss),
             retransmit: HumanDuration::from_millis(20),

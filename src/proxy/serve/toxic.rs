@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::ApiError;
-use crate::model::{DataRate, DataSize, HttpRule, HumanDuration, LinkRule, Ratio, Scope, Ways, retransmission};
+use crate::model::{DataRate, HttpRule, HumanDuration, LinkRule, Ratio, Scope, Size, Ways, retransmission};
 
 /// A toxic on a proxy.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,12 +110,12 @@ impl Toxic {
             "timeout" => LinkRule::Timeout { timeout: millis("timeout")?, scope },
             "reset_peer" => LinkRule::Reset { after: millis("timeout")?, scope },
             "slicer" => LinkRule::Slicer {
-                average_size: DataSize(self.number("average_size")?),
-                size_variation: DataSize(self.number("size_variation")?),
+                average_size: Size(self.number("average_size")?),
+                size_variation: Size(self.number("size_variation")?),
                 delay: HumanDuration(Duration::from_micros(self.number("delay")?)),
                 scope,
             },
-            "limit_data" => LinkRule::LimitData { bytes: DataSize(self.number("bytes")?), scope },
+            "limit_data" => LinkRule::LimitData { bytes: Size(self.number("bytes")?), scope },
             "packet_loss" => {
                 let loss = self.attributes.get("loss").and_then(Value::as_f64).filter(|l| (0.0..=1.0).contains(l));
                 let loss = loss.ok_or_else(|| ApiError::bad_body("loss is a number from 0 to 1"))?;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Use};
-use crate::model::{DataSize, LinkRule, Name, Ratio, Scope, Ways, whole};
+use crate::model::{LinkRule, Name, Ratio, Scope, Size, Ways, whole};
 
 /// Closes connections once so many bytes passed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -13,7 +13,7 @@ pub struct ProxyLimitData {
     /// The link, a name of `proxies:`.
     pub proxy: Name,
     /// How many bytes pass in each direction.
-    pub bytes: DataSize,
+    pub bytes: Size,
     /// Which way it covers.
     #[serde(default)]
     pub direction: Ways,

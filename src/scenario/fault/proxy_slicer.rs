@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{FieldProblem, Kind, Use};
-use crate::model::{DataSize, HumanDuration, LinkRule, Name, Ratio, Scope, Ways, whole};
+use crate::model::{HumanDuration, LinkRule, Name, Ratio, Scope, Size, Ways, whole};
 
 /// Cuts what passes into small pieces, with a pause after each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -13,10 +13,10 @@ pub struct ProxySlicer {
     /// The link, a name of `proxies:`.
     pub proxy: Name,
     /// Average length of a piece.
-    pub average_size: DataSize,
+    pub average_size: Size,
     /// Largest deviation from it, uniform and seeded.
     #[serde(default)]
-    pub size_variation: DataSize,
+    pub size_variation: Size,
     /// The pause after each piece.
     #[serde(default)]
     pub delay: HumanDuration,
