@@ -5,7 +5,7 @@ use crate::result::latency::{LatencyRow, LatencyTable, SpanKind};
 use crate::result::{Latency, Window};
 use crate::timeline::Timeline;
 use crate::timeline::latency::Hist;
-use crate::timeline::load::{Counts, LoadTrack, Span, SpanRange, Sums};
+use crate::timeline::load::{Counts, LoadTrack, Span, SpanRange, Sums, WINDOW};
 use crate::timeline::sample::needed;
 
 const SECOND: Delta = Delta::from_millis(1_000);
@@ -115,10 +115,16 @@ pub(super) fn windows(load: &LoadTrack) -> Vec<Window> {
     let Some(begin) = load.begin() else { return Vec::new() };
     let first = begin.nanos().div_euclid(SECOND.nanos());
     let last = (load.end().nanos() - 1).div_euclid(SECOND.nanos());
+    // Asked for at once: what is more than an hour old has to be unpacked.
+    let cells = load.cells(Offset::ZERO, load.end());
+    let windows = |from: Offset, to: Offset| {
+        let place = |at: Offset| usize::try_from(at.nanos() / WINDOW.nanos()).unwrap_or(0).min(cells.len());
+        &cells[place(from)..place(to)]
+    };
     let row = |n: i64| {
         let from = Offset(n * SECOND.nanos());
         let to = from + SECOND;
-        let counts = load.counts(from, to);
+        let counts = Counts::of(windows(from, to));
         let mut ok = Hist::default();
         let mut failed = counts.bad() + counts.pending;
         if let Some((hist, kept)) = usize::try_from(n).ok().and_then(|n| load.second(n)) {
@@ -126,12 +132,12 @@ pub(super) fn windows(load: &LoadTrack) -> Vec<Window> {
             if kept.len() > 1 {
                 // More than an hour ago: latencies are those of a minute, and so must be the failures among them.
                 let at = |n: usize| Offset(n as i64 * SECOND.nanos());
-                let all = load.counts(at(kept.start), at(kept.end));
+                let all = Counts::of(windows(at(kept.start), at(kept.end)));
                 failed = all.bad() + all.pending;
             }
         }
         let seen = from.max(begin);
-        let untold = load.cells(seen, to.min(load.end())).iter().any(|cell| !cell.told);
+        let untold = windows(seen, to).iter().any(|cell| !cell.told);
         let seconds = to.min(load.end()).since(seen).seconds();
         Window {
             from,

@@ -192,7 +192,7 @@ impl LoadTrack {
             super::load::Span::Total => (self.begin().unwrap_or(self.end()), self.last().min(self.end())),
             _ => (range.from, range.to.unwrap_or(now)),
         };
-        Delta(WINDOW.nanos() * self.cells(from, to).len() as i64)
+        Delta(WINDOW.nanos() * self.windows(from, to) as i64)
     }
 }
 

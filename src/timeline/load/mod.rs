@@ -9,6 +9,7 @@
 //! (`docs/decisions/0024-thresholds.md`).
 
 mod cell;
+mod cells;
 mod parts;
 mod seconds;
 mod settle;
@@ -22,12 +23,14 @@ pub use parts::{SearchTrack, StepTrack};
 pub use spans::{Counts, Span, SpanRange};
 pub use sums::Sums;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::event::SearchMark;
 use super::load_line::{Hello, LoadModel, WINDOW_MS, WindowLine};
 use crate::model::{Delta, Offset};
 use crate::scenario::profile::Profile;
+use cells::Cells;
 use parts::Stages;
 use seconds::Seconds;
 use sums::{Piece, Read};
@@ -83,7 +86,7 @@ pub struct LoadTrack {
     next_seq: BTreeMap<u32, u64>,
     /// What is still unanswered, by window, worker and name.
     waiting: BTreeMap<(u64, u32, u16), u64>,
-    cells: Vec<Cell>,
+    cells: Cells,
     /// Only of a stream that the recovery signal listens to: nothing else asks for them.
     slots: Option<Vec<[SlotCell; 10]>>,
     open: BTreeMap<u64, Vec<Piece>>,
@@ -116,7 +119,7 @@ impl LoadTrack {
             names: names.iter().take(NAMES).map(ToString::to_string).collect(),
             next_seq: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            cells: Vec::new(),
+            cells: Cells::default(),
             slots: None,
             open: BTreeMap::new(),
             sums: BTreeMap::new(),
@@ -200,9 +203,8 @@ impl LoadTrack {
             Read::default()
         });
         let place = line.window as usize;
-        if place >= self.cells.len() {
-            self.cells.resize(place + 1, Cell::default());
-            self.slots.iter_mut().for_each(|slots| slots.resize(place + 1, Default::default()));
+        if let Some(slots) = self.slots.as_mut().filter(|slots| place >= slots.len()) {
+            slots.resize(place + 1, Default::default());
         }
         if line.intended > 0 {
             self.first = Some(self.first.map_or(line.window, |first| first.min(line.window)));
@@ -213,7 +215,7 @@ impl LoadTrack {
             self.waiting.insert(key, line.pending);
         }
         let slow = self.slow_us.map_or(0, |us| read.ok.above(us));
-        self.cells[place].add(line, slow, read.err.max(), before);
+        self.cells.change(place, |cell| cell.add(line, slow, read.err.max(), before));
         if let Some(slots) = self.slots.as_mut().and_then(|slots| slots.get_mut(place)) {
             line.slots.iter().for_each(|slot| {
                 if let Some(mine) = slots.get_mut(usize::from(slot.slot)) {
@@ -281,7 +283,7 @@ impl LoadTrack {
 
     /// End of the last window with a request.
     pub fn last(&self) -> Offset {
-        let last = self.cells.iter().rposition(|cell| cell.intended > 0);
+        let last = self.cells.rposition(|cell| cell.intended > 0);
         last.map_or(Offset::ZERO, |window| start_of(window as u64 + 1))
     }
 
@@ -301,9 +303,15 @@ impl LoadTrack {
     }
 
     /// The windows that lie entirely inside [`from`, `to`).
-    pub fn cells(&self, from: Offset, to: Offset) -> &[Cell] {
+    pub fn cells(&self, from: Offset, to: Offset) -> Cow<'_, [Cell]> {
         let (a, b) = inside(from, to, self.cells.len());
-        &self.cells[a..b]
+        self.cells.slice(a, b)
+    }
+
+    /// How many windows lie entirely inside [`from`, `to`).
+    pub fn windows(&self, from: Offset, to: Offset) -> usize {
+        let (a, b) = inside(from, to, self.cells.len());
+        b - a
     }
 
     /// The slots of those windows, with the start of each; none of a stream that the recovery signal does not listen
@@ -319,9 +327,7 @@ impl LoadTrack {
 
     /// Counts of the windows that lie entirely inside [`from`, `to`).
     pub fn counts(&self, from: Offset, to: Offset) -> Counts {
-        let mut counts = Counts::default();
-        self.cells(from, to).iter().for_each(|cell| counts.add_cell(cell));
-        counts
+        Counts::of(&self.cells(from, to))
     }
 }
 

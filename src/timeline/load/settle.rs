@@ -22,6 +22,7 @@ impl LoadTrack {
         let own = self.own_spans().into_iter().map(|(_, range)| range).chain(self.steps());
         let all_spans: Vec<SpanRange> = spans.iter().copied().chain(own).collect();
         self.seconds.thin(&all_spans);
+        self.cells.thin();
     }
 
     fn put_away(&mut self, now: Offset, through: Offset, spans: &[SpanRange], all: bool) {
@@ -191,7 +192,7 @@ impl LoadTrack {
         let recent = self.recent.iter().flatten().flat_map(|(_, pieces)| pieces);
         let pieces: usize = self.open.values().flatten().chain(recent).map(Piece::heap).sum();
         let slots = self.slots.as_ref().map_or(0, |slots| size_of_val(slots.as_slice()));
-        let cells = size_of_val(self.cells.as_slice()) + slots;
+        let cells = self.cells.heap() + slots;
         sums + pieces + cells + self.seconds.heap()
     }
 }

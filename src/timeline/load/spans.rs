@@ -94,7 +94,14 @@ impl Counts {
         self.pending += other.pending;
     }
 
-    pub(super) fn add_cell(&mut self, cell: &Cell) {
+    /// The sums of windows.
+    pub fn of(cells: &[Cell]) -> Counts {
+        let mut counts = Counts::default();
+        cells.iter().for_each(|cell| counts.add_cell(cell));
+        counts
+    }
+
+    fn add_cell(&mut self, cell: &Cell) {
         self.intended += u64::from(cell.intended);
         self.started += u64::from(cell.started);
         self.ok += u64::from(cell.ok);

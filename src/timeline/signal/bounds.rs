@@ -165,8 +165,8 @@ impl Signal {
         let unanswered = from_cell(load, from, to);
         let (first, width, known) = match (bad, unanswered) {
             (Some((at, slot)), waiting) if waiting.is_none_or(|w| at <= w) => {
-                let failed = load.cells(start_of(cell_of(at)), start_of(cell_of(at) + 1)).first();
-                let longest = failed.map_or(0, |cell| cell.err_max_us).max(slot.max_us);
+                let window = load.cells(start_of(cell_of(at)), start_of(cell_of(at) + 1));
+                let longest = window.first().map_or(0, |cell| cell.err_max_us).max(slot.max_us);
                 (at, SLOT, Delta(i64::from(longest) * 1000))
             }
             (_, Some(waiting)) => (waiting, WINDOW, self.latency_bound().unwrap_or(load.timeout)),
